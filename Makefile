@@ -1,0 +1,124 @@
+# Build, try, test and install the AlumHub bot. `make help` lists the targets.
+SHELL := /bin/bash
+CC ?= cc
+B := build
+
+PACKAGES := gcc pkg-config python3 libuv1-dev libcurl4-openssl-dev libjansson-dev libsqlite3-dev \
+	libicu-dev libexpat1-dev libical-dev libsodium-dev libolm-dev libsystemd-dev libqrencode-dev \
+	libcairo2-dev libpango1.0-dev libc6-dev ca-certificates tzdata fonts-noto-core
+TEST_PACKAGES := $(PACKAGES) clang libclang-rt-14-dev libcmocka-dev valgrind python3-yaml \
+	python3-jsonschema python3-icalendar python3-dateutil python3-matrix-nio python3-olm \
+	python3-python-telegram-bot zbar-tools
+LONG_PACKAGES := $(TEST_PACKAGES) systemd-container qemu-system-x86
+
+LIBS_PKG := libuv libcurl jansson sqlite3 icu-i18n icu-uc expat libical libsodium olm libsystemd
+PICTURE_PKG := cairo pangocairo libqrencode
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+
+STD := -std=c17 -D_GNU_SOURCE -Iinclude -Ibot -I$(B)
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wswitch-enum -Wvla -Wformat=2 -Werror
+# What the OpenSSF guide asks of a hardened binary and gcc 12 has.
+HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fstack-protector-strong \
+	-fcf-protection=full -ftrivial-auto-var-init=zero -fPIE -fno-delete-null-pointer-checks \
+	-fno-strict-overflow
+HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,-z,separate-code
+RELEASE := -O2 -g $(HARDEN)
+SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+DEPFLAGS = -MMD -MP
+
+LAYERS := base store core features matching transports io
+LIB_SRC := $(sort $(foreach l,$(LAYERS),$(wildcard bot/$(l)/*.c)))
+FEATURES := $(basename $(notdir $(sort $(wildcard bot/features/*.c))))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
+SAN_OBJ := $(LIB_SRC:%.c=$(B)/san/%.o)
+MAIN_SRC := $(wildcard bot/main.c)
+UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/san/unit/%)
+BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
+BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench-%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
+FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+FUZZ_OBJ := $(LIB_SRC:%.c=$(B)/fuzz/obj/%.o)
+
+CFLAGS_PKG = $(call pkg,--cflags,$(LIBS_PKG))
+LDLIBS_PKG = $(call pkg,--libs,$(LIBS_PKG)) -lm
+
+.PHONY: all programs run test test-programs test-long test-system bench fuzz install deb format \
+	lint clean help deps test-deps long-deps
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: deps
+	@$(MAKE) --no-print-directory programs
+programs: $(B)/alumhub-bot $(B)/alumhub-picture
+
+help:
+	@grep -E '^(all|run|test|test-long|test-system|bench|fuzz|install|deb|format|lint|clean):' Makefile
+
+deps test-deps long-deps:
+	@tests/need $(if $(filter deps,$@),$(PACKAGES),$(if $(filter test-deps,$@),$(TEST_PACKAGES),$(LONG_PACKAGES)))
+
+run: deps
+	@$(MAKE) --no-print-directory programs
+	@mkdir -p $(B)/demo
+	@exec $(B)/alumhub-bot --config config/demo/alumhub-bot.ini chat
+
+# The list of features is the folder: a new file is a new feature.
+$(B)/feature_list.h: $(wildcard bot/features) Makefile
+	@mkdir -p $(B)
+	@printf '%s\n' '/* Made by the Makefile from bot/features. */' $(foreach f,$(FEATURES),'FEATURE($(f))') >$@.new
+	@cmp -s $@.new $@ && rm $@.new && touch $@ || mv $@.new $@
+
+$(B)/obj/%.o: %.c | $(B)/feature_list.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(RELEASE) $(DEPFLAGS) $(CFLAGS_PKG) -c $< -o $@
+$(B)/san/%.o: %.c | $(B)/feature_list.h
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) -c $< -o $@
+$(B)/fuzz/obj/%.o: %.c | $(B)/feature_list.h
+	@mkdir -p $(@D)
+	clang $(STD) -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+		$(DEPFLAGS) $(CFLAGS_PKG) -c $< -o $@
+
+$(B)/libbot.a: $(LIB_OBJ)
+	@rm -f $@ && ar rcs $@ $^
+$(B)/san/libbot.a: $(SAN_OBJ)
+	@rm -f $@ && ar rcs $@ $^
+$(B)/fuzz/libbot.a: $(FUZZ_OBJ)
+	@rm -f $@ && ar rcs $@ $^
+
+$(B)/alumhub-bot: $(B)/obj/bot/main.o $(B)/libbot.a
+	$(CC) $(RELEASE) $(HARDEN_LD) $^ $(LDLIBS_PKG) -o $@
+$(B)/san/alumhub-bot: $(B)/san/bot/main.o $(B)/san/libbot.a
+	$(CC) $(SANITIZE) $^ $(LDLIBS_PKG) -o $@
+$(B)/alumhub-picture: bot/picture/picture.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(RELEASE) $(HARDEN_LD) $(call pkg,--cflags,$(PICTURE_PKG)) $< \
+		$(call pkg,--libs,$(PICTURE_PKG)) -lm -o $@
+
+$(B)/san/unit/%: tests/unit/%.c tests/unit/unit.h $(B)/san/libbot.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) -Itests/unit $< $(B)/san/libbot.a \
+		$(LDLIBS_PKG) -lcmocka -o $@
+$(B)/bench-%: tests/bench/%.c $(B)/libbot.a
+	$(CC) $(STD) $(WARN) -O2 -g $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/libbot.a $(LDLIBS_PKG) -o $@
+$(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
+	@mkdir -p $(@D)
+	clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(DEPFLAGS) \
+		$(CFLAGS_PKG) $< $(B)/fuzz/libbot.a $(LDLIBS_PKG) -o $@
+
+test-programs: $(UNIT_BIN) $(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
+test: test-deps
+	@$(MAKE) --no-print-directory -s -j2 test-programs
+	@tests/run $(ONLY)
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+lint:
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+	cppcheck -q --std=c11 --enable=warning,portability --error-exitcode=1 -Iinclude -Ibot bot
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

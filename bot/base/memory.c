@@ -1,0 +1,115 @@
+#include "base/memory.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Noreturn void
+memory_exhausted(void)
+{
+	fputs("out of memory\n", stderr);
+	_Exit(1);
+}
+
+void *
+memory_new(size_t bytes)
+{
+	void *p = calloc(1, bytes ? bytes : 1);
+
+	if (!p)
+		memory_exhausted();
+	return p;
+}
+
+void *
+memory_resize(void *old, size_t bytes)
+{
+	void *p = realloc(old, bytes ? bytes : 1);
+
+	if (!p)
+		memory_exhausted();
+	return p;
+}
+
+char *
+memory_string(const char *string)
+{
+	size_t n = strlen(string) + 1;
+
+	return memcpy(memory_new(n), string, n);
+}
+
+void
+buf_add(struct buf *b, const void *bytes, size_t length)
+{
+	assert(b->maximum);
+	if (length > b->maximum || b->length > b->maximum - length) {
+		b->overflowed = 1;
+		return;
+	}
+	if (b->room < b->length + length + 1) {
+		size_t room = b->room ? b->room * 2 : 256;
+
+		while (room < b->length + length + 1)
+			room *= 2;
+		b->bytes = memory_resize(b->bytes, room);
+		b->room = room;
+	}
+	if (length)
+		memcpy(b->bytes + b->length, bytes, length);
+	b->length += length;
+	b->bytes[b->length] = 0;
+}
+
+void
+buf_string(struct buf *b, const char *string)
+{
+	buf_add(b, string, strlen(string));
+}
+
+void
+buf_print(struct buf *b, const char *format, ...)
+{
+	char small[512];
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = vsnprintf(small, sizeof(small), format, list);
+	va_end(list);
+	if (n < 0)
+		memory_exhausted();
+	if ((size_t)n < sizeof(small)) {
+		buf_add(b, small, (size_t)n);
+		return;
+	}
+	char *p = memory_new((size_t)n + 1);
+	va_start(list, format);
+	vsnprintf(p, (size_t)n + 1, format, list);
+	va_end(list);
+	buf_add(b, p, (size_t)n);
+	free(p);
+}
+
+void
+buf_clear(struct buf *b)
+{
+	b->length = 0;
+	b->overflowed = 0;
+	if (b->bytes)
+		b->bytes[0] = 0;
+}
+
+void
+buf_free(struct buf *b)
+{
+	if (b->bytes) {
+		explicit_bzero(b->bytes, b->room);
+		free(b->bytes);
+	}
+	b->bytes = NULL;
+	b->length = b->room = 0;
+	b->overflowed = 0;
+}

@@ -1,0 +1,32 @@
+/* Memory that outlives a turn. Out of memory ends the process: nothing here returns NULL. */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stddef.h>
+
+/* Zeroed; free() it. */
+void *memory_new(size_t bytes);
+/* As realloc(); what is new is not zeroed. */
+void *memory_resize(void *old, size_t bytes);
+char *memory_string(const char *string);
+/* Says so on standard error and ends the process with status 1. */
+_Noreturn void memory_exhausted(void);
+
+/* Bytes that grow up to a maximum given at birth. Zero it but for `maximum` to begin. */
+struct buf {
+	char *bytes;	/* always NUL-terminated once something was added */
+	size_t length;
+	size_t room;
+	size_t maximum; /* bytes; 0 is a mistake */
+	int overflowed; /* set once something did not fit; that piece was left out whole */
+};
+
+void buf_add(struct buf *buf, const void *bytes, size_t length);
+void buf_string(struct buf *buf, const char *string);
+void buf_print(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Empties it and keeps the room. */
+void buf_clear(struct buf *buf);
+/* Wipes and frees; the struct may be used again. */
+void buf_free(struct buf *buf);
+
+#endif
