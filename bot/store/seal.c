@@ -1,0 +1,489 @@
+#include "store/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parts.h"
+
+#include "base/arena.h"
+#include "base/memory.h"
+
+enum {
+	NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+	TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES,
+	VERSION = 1, /* the first byte of everything sealed */
+	BOX_EXTRA = 1 + NONCE + TAG,
+	SLOT_BYTES = BOX_EXTRA + SEAL_KEY_BYTES,
+	PURPOSE_BYTES = 64,
+	FILE_CHUNK = 64 * 1024,
+	STREAM_HEADER = crypto_secretstream_xchacha20poly1305_HEADERBYTES,
+	STREAM_EXTRA = crypto_secretstream_xchacha20poly1305_ABYTES,
+};
+
+static const char file_magic[16] = "alumhub sealed 1";
+
+/* One key for each use, derived from the state key, which itself is not kept. */
+struct seal {
+	unsigned char slots[SEAL_KEY_BYTES];
+	unsigned char boxes[SEAL_KEY_BYTES];
+	unsigned char hashes[SEAL_KEY_BYTES];
+	unsigned char files[SEAL_KEY_BYTES];
+	unsigned char fingerprint[SEAL_HASH_BYTES];
+};
+
+static void (*random_source)(void *bytes, size_t length);
+
+static void
+library_start(void)
+{
+	if (sodium_init() < 0) {
+		fputs("libsodium does not start\n", stderr);
+		_Exit(1);
+	}
+}
+
+/* ---- the state key ---- */
+
+struct seal *
+seal_from(const unsigned char key[SEAL_KEY_BYTES])
+{
+	struct seal *s;
+
+	library_start();
+	s = sodium_malloc(sizeof(*s));
+	if (!s)
+		memory_exhausted();
+	crypto_kdf_derive_from_key(s->slots, sizeof(s->slots), 1, "alumslot", key);
+	crypto_kdf_derive_from_key(s->boxes, sizeof(s->boxes), 2, "alumboxs", key);
+	crypto_kdf_derive_from_key(s->hashes, sizeof(s->hashes), 3, "alumhash", key);
+	crypto_kdf_derive_from_key(s->files, sizeof(s->files), 4, "alumfile", key);
+	crypto_kdf_derive_from_key(s->fingerprint, sizeof(s->fingerprint), 5, "alumsign", key);
+	return s;
+}
+
+void
+seal_close(struct seal *s)
+{
+	sodium_free(s); /* wipes */
+}
+
+static void
+folder_sync(const char *path)
+{
+	char *copy = memory_string(path);
+	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(copy);
+}
+
+static bool
+write_all(int fd, const void *bytes, size_t length)
+{
+	const char *p = bytes;
+
+	while (length) {
+		ssize_t n = write(fd, p, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		p += n;
+		length -= (size_t)n;
+	}
+	return true;
+}
+
+/* As many as there are, up to length; -1 on an error. */
+static ssize_t
+read_all(int fd, void *bytes, size_t length)
+{
+	size_t got = 0;
+
+	while (got < length) {
+		ssize_t n = read(fd, (char *)bytes + got, length - got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+/* Under its name only once it is whole, and never over a key that is there. */
+static char *
+key_make(const char *file)
+{
+	unsigned char key[SEAL_KEY_BYTES];
+	char *part = parts_say("%s.new", file), *why = NULL;
+	int fd;
+
+	unlink(part);
+	fd = open(part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	randombytes_buf(key, sizeof(key));
+	if (fd < 0 || !write_all(fd, key, sizeof(key)) || fsync(fd) || link(part, file))
+		why = parts_say(
+		    "%s: the key file cannot be made: %s; expected 32 random bytes there, "
+		    "or a folder that this user may write to",
+		    file, strerror(errno));
+	sodium_memzero(key, sizeof(key));
+	if (fd >= 0)
+		close(fd);
+	unlink(part);
+	if (!why)
+		folder_sync(file);
+	free(part);
+	return why;
+}
+
+struct seal *
+seal_open(const char *file, bool may_make, char **why)
+{
+	unsigned char key[SEAL_KEY_BYTES + 1];
+	struct seal *s = NULL;
+	ssize_t n;
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+	library_start();
+	*why = NULL;
+	if (fd < 0 && errno == ENOENT && may_make) {
+		*why = key_make(file);
+		if (*why)
+			return NULL;
+		fd = open(file, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0) {
+		*why = parts_say("%s: the key file cannot be read: %s; expected 32 random bytes",
+		    file, strerror(errno));
+		return NULL;
+	}
+	n = read_all(fd, key, sizeof(key));
+	if (n == SEAL_KEY_BYTES)
+		s = seal_from(key);
+	else
+		*why = parts_say(
+		    "%s: the key file is not whole; expected 32 random bytes, no more, no "
+		    "fewer",
+		    file);
+	close(fd);
+	sodium_memzero(key, sizeof(key));
+	return s;
+}
+
+/* ---- hashes ---- */
+
+void
+seal_hash(const struct seal *s, const char *purpose, const void *bytes, size_t length,
+    unsigned char out[SEAL_HASH_BYTES])
+{
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, s->hashes, sizeof(s->hashes), SEAL_HASH_BYTES);
+	/* With its NUL, so that no purpose can run into the bytes. */
+	crypto_generichash_update(&state, (const unsigned char *)purpose, strlen(purpose) + 1);
+	if (length)
+		crypto_generichash_update(&state, bytes, length);
+	crypto_generichash_final(&state, out, SEAL_HASH_BYTES);
+}
+
+void
+seal_fingerprint(const struct seal *s, unsigned char out[SEAL_HASH_BYTES])
+{
+	memcpy(out, s->fingerprint, SEAL_HASH_BYTES);
+}
+
+/* ---- boxes ---- */
+
+struct bound {
+	unsigned char bytes[1 + 8 + PURPOSE_BYTES];
+	size_t length;
+};
+
+/* What a box is tied to besides its key: its form, the person, the purpose. */
+static struct bound
+bound_to(int64_t person, const char *purpose)
+{
+	struct bound b;
+	uint64_t n = (uint64_t)person;
+	size_t length = strlen(purpose);
+
+	if (length > PURPOSE_BYTES) {
+		fputs("a purpose is too long\n", stderr);
+		abort();
+	}
+	b.bytes[0] = VERSION;
+	for (int i = 0; i < 8; i++, n >>= 8)
+		b.bytes[1 + i] = (unsigned char)n;
+	memcpy(b.bytes + 9, purpose, length);
+	b.length = 9 + length;
+	return b;
+}
+
+static struct blob
+box(struct arena *arena, const unsigned char *key, int64_t person, const char *purpose,
+    struct blob plain)
+{
+	struct bound b = bound_to(person, purpose);
+	unsigned char *p = arena_alloc(arena, plain.length + BOX_EXTRA);
+
+	p[0] = VERSION;
+	seal_random(p + 1, NONCE);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+	    p + 1 + NONCE, NULL, plain.bytes, plain.length, b.bytes, b.length, NULL, p + 1, key);
+	return (struct blob){p, plain.length + BOX_EXTRA};
+}
+
+/* Into `out`, which has room for sealed.length - BOX_EXTRA. */
+static bool
+unbox_into(unsigned char *out, const unsigned char *key, int64_t person, const char *purpose,
+    struct blob sealed)
+{
+	struct bound b = bound_to(person, purpose);
+	const unsigned char *p = sealed.bytes;
+
+	return p[0] == VERSION &&
+	       crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, p + 1 + NONCE,
+		   sealed.length - 1 - NONCE, b.bytes, b.length, p + 1, key) == 0;
+}
+
+struct blob
+seal_slot_new(const struct seal *s, struct arena *arena, int64_t person)
+{
+	unsigned char key[SEAL_KEY_BYTES];
+	struct blob slot;
+
+	seal_random(key, sizeof(key));
+	slot = box(arena, s->slots, person, "slot", (struct blob){key, sizeof(key)});
+	sodium_memzero(key, sizeof(key));
+	return slot;
+}
+
+/* The key that stands in the slot, or the state's for an empty one; false when it is overwritten.
+ */
+static bool
+key_of(const struct seal *s, struct blob slot, int64_t person, unsigned char key[SEAL_KEY_BYTES])
+{
+	if (!slot.bytes || !slot.length) {
+		memcpy(key, s->boxes, SEAL_KEY_BYTES);
+		return true;
+	}
+	return slot.length == SLOT_BYTES && unbox_into(key, s->slots, person, "slot", slot);
+}
+
+struct blob
+seal_box(const struct seal *s, struct arena *arena, struct blob slot, int64_t person,
+    const char *purpose, struct blob plain)
+{
+	unsigned char key[SEAL_KEY_BYTES];
+	struct blob sealed = {NULL, 0};
+
+	if (plain.bytes && key_of(s, slot, person, key))
+		sealed = box(arena, key, person, purpose, plain);
+	sodium_memzero(key, sizeof(key));
+	return sealed;
+}
+
+struct blob
+seal_unbox(const struct seal *s, struct arena *arena, struct blob slot, int64_t person,
+    const char *purpose, struct blob sealed)
+{
+	unsigned char key[SEAL_KEY_BYTES], *plain;
+	struct blob none = {NULL, 0};
+	size_t length;
+
+	if (!sealed.bytes || sealed.length < BOX_EXTRA || !key_of(s, slot, person, key))
+		return none;
+	length = sealed.length - BOX_EXTRA;
+	/* With a NUL behind it, for what was a text. */
+	plain = arena_alloc(arena, length + 1);
+	if (!unbox_into(plain, key, person, purpose, sealed))
+		plain = NULL;
+	else
+		plain[length] = 0;
+	sodium_memzero(key, sizeof(key));
+	return plain ? (struct blob){plain, length} : none;
+}
+
+/* ---- files ---- */
+
+struct copying {
+	const char *from, *to;
+	char *part; /* the file has its name only once it is whole and on the disk */
+	int in, out;
+	unsigned char *plain, *sealed;
+	crypto_secretstream_xchacha20poly1305_state state;
+};
+
+static char *
+copying_begin(struct copying *c, const char *from, const char *to)
+{
+	library_start();
+	*c = (struct copying){.from = from, .to = to, .part = parts_say("%s.part", to), .out = -1};
+	c->plain = memory_new(FILE_CHUNK);
+	c->sealed = memory_new(FILE_CHUNK + STREAM_EXTRA);
+	c->in = open(from, O_RDONLY | O_CLOEXEC);
+	if (c->in < 0)
+		return parts_say("%s: cannot be read: %s", from, strerror(errno));
+	unlink(c->part);
+	c->out = open(c->part, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (c->out < 0)
+		return parts_say("%s: cannot be written: %s", c->part, strerror(errno));
+	return NULL;
+}
+
+static char *
+write_failed(const struct copying *c)
+{
+	return parts_say("%s: cannot be written: %s", c->part, strerror(errno));
+}
+
+/* What was written of a plain file that is not kept must not stay on the disk. */
+static void
+part_scrub(struct copying *c)
+{
+	off_t left = lseek(c->out, 0, SEEK_END);
+
+	memset(c->plain, 0, FILE_CHUNK);
+	lseek(c->out, 0, SEEK_SET);
+	for (; left > 0; left -= FILE_CHUNK)
+		if (!write_all(c->out, c->plain, left < FILE_CHUNK ? (size_t)left : FILE_CHUNK))
+			break;
+	fsync(c->out);
+	unlink(c->part);
+}
+
+static char *
+copying_end(struct copying *c, char *why)
+{
+	if (!why && (fsync(c->out) || rename(c->part, c->to)))
+		why = write_failed(c);
+	if (!why)
+		folder_sync(c->to);
+	else if (c->out >= 0)
+		part_scrub(c);
+	if (c->in >= 0)
+		close(c->in);
+	if (c->out >= 0)
+		close(c->out);
+	sodium_memzero(c->plain, FILE_CHUNK);
+	sodium_memzero(&c->state, sizeof(c->state));
+	free(c->plain);
+	free(c->sealed);
+	free(c->part);
+	return why;
+}
+
+static char *
+chunks_seal(struct copying *c)
+{
+	ssize_t n;
+	unsigned char tag = 0;
+
+	do {
+		n = read_all(c->in, c->plain, FILE_CHUNK);
+		if (n < 0)
+			return parts_say("%s: cannot be read: %s", c->from, strerror(errno));
+		/* The last one says so, and is shorter than the others, perhaps empty. */
+		if (n < FILE_CHUNK)
+			tag = crypto_secretstream_xchacha20poly1305_TAG_FINAL;
+		crypto_secretstream_xchacha20poly1305_push(
+		    &c->state, c->sealed, NULL, c->plain, (unsigned long long)n, NULL, 0, tag);
+		if (!write_all(c->out, c->sealed, (size_t)n + STREAM_EXTRA))
+			return write_failed(c);
+	} while (!tag);
+	return NULL;
+}
+
+char *
+seal_file(const struct seal *s, const char *from, const char *to)
+{
+	struct copying c;
+	unsigned char header[STREAM_HEADER];
+	char *why = copying_begin(&c, from, to);
+
+	if (!why) {
+		crypto_secretstream_xchacha20poly1305_init_push(&c.state, header, s->files);
+		if (!write_all(c.out, file_magic, sizeof(file_magic)) ||
+		    !write_all(c.out, header, sizeof(header)))
+			why = write_failed(&c);
+	}
+	if (!why)
+		why = chunks_seal(&c);
+	return copying_end(&c, why);
+}
+
+static char *
+chunks_unseal(struct copying *c)
+{
+	unsigned char tag = 0;
+	unsigned long long plain = 0;
+	ssize_t n;
+
+	do {
+		n = read_all(c->in, c->sealed, FILE_CHUNK + STREAM_EXTRA);
+		if (n < 0)
+			return parts_say("%s: cannot be read: %s", c->from, strerror(errno));
+		if (n < STREAM_EXTRA ||
+		    crypto_secretstream_xchacha20poly1305_pull(&c->state, c->plain, &plain, &tag,
+			c->sealed, (unsigned long long)n, NULL, 0))
+			return parts_say("%s: is cut off or damaged, or sealed under another key; "
+					 "expected a whole file sealed under this state's key",
+			    c->from);
+		if (!write_all(c->out, c->plain, (size_t)plain))
+			return write_failed(c);
+	} while (tag != crypto_secretstream_xchacha20poly1305_TAG_FINAL);
+	if (read_all(c->in, c->sealed, 1) != 0)
+		return parts_say("%s: goes on behind its end; expected nothing there", c->from);
+	return NULL;
+}
+
+char *
+seal_unfile(const struct seal *s, const char *from, const char *to)
+{
+	struct copying c;
+	unsigned char header[sizeof(file_magic) + STREAM_HEADER];
+	char *why = copying_begin(&c, from, to);
+
+	if (!why && (read_all(c.in, header, sizeof(header)) != (ssize_t)sizeof(header) ||
+			memcmp(header, file_magic, sizeof(file_magic)) ||
+			crypto_secretstream_xchacha20poly1305_init_pull(
+			    &c.state, header + sizeof(file_magic), s->files)))
+		why = parts_say("%s: is not a sealed file of this program", from);
+	if (!why)
+		why = chunks_unseal(&c);
+	return copying_end(&c, why);
+}
+
+/* ---- randomness ---- */
+
+void
+seal_random(void *bytes, size_t length)
+{
+	if (random_source) {
+		random_source(bytes, length);
+		return;
+	}
+	library_start();
+	randombytes_buf(bytes, length);
+}
+
+void
+seal_random_from(void (*fill)(void *bytes, size_t length))
+{
+	random_source = fill;
+}
