@@ -664,7 +664,7 @@ library_start(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
 	sqlite3_initialize();
-	scrub_vfs_register();
+	scrub_vfs_register("scrub", "unix");
 }
 
 static enum db_open_error
@@ -741,14 +741,14 @@ settings(struct db *db, const struct db_options *o)
 }
 
 static int
-settings_of_writer(struct db *db)
+settings_of_writer(struct db *db, const struct db_options *o)
 {
 	char text[160];
 
 	snprintf(text, sizeof(text),
 	    "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = %d;"
 	    "PRAGMA journal_size_limit = %d; SELECT 1 FROM sqlite_schema LIMIT 1",
-	    CHECKPOINT_PAGES, WAL_KEPT_BYTES);
+	    o->checkpoint_pages ? o->checkpoint_pages : CHECKPOINT_PAGES, WAL_KEPT_BYTES);
 	return sqlite3_exec(db->handle, text, NULL, NULL, NULL);
 }
 
@@ -763,7 +763,7 @@ handle_open(struct db *db, const struct db_options *o, char **why)
 	if (rc == SQLITE_OK)
 		rc = settings(db, o);
 	if (rc == SQLITE_OK && !o->read_only)
-		rc = settings_of_writer(db);
+		rc = settings_of_writer(db, o);
 	if (rc == SQLITE_OK)
 		return DB_OK;
 	rc = sqlite3_extended_errcode(db->handle);

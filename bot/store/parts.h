@@ -24,7 +24,7 @@ char *parts_copy(sqlite3 *from, const char *path, const char *vfs, bool verify,
 /* Brings every schema to its last version in one transaction, or leaves all as it was. */
 enum db_open_error migrate_forward(sqlite3 *handle, const struct db_options *options, char **why);
 
-/* Registers the VFS "scrub"; again is harmless. */
-void scrub_vfs_register(void);
+/* Registers a scrubbing VFS ("scrub") over another one ("unix"); again is harmless. */
+void scrub_vfs_register(const char *name, const char *under);
 
 #endif

@@ -8,6 +8,8 @@
 
 #include "parts.h"
 
+#include "base/memory.h"
+
 enum { ZEROS_BYTES = 64 * 1024 };
 
 struct scrub_file {
@@ -245,21 +247,20 @@ scrub_delete(sqlite3_vfs *vfs, const char *path, int sync_folder)
 }
 
 void
-scrub_vfs_register(void)
+scrub_vfs_register(const char *name, const char *under)
 {
-	static sqlite3_vfs vfs;
-	sqlite3_vfs *system = sqlite3_vfs_find("unix");
+	sqlite3_vfs *system = sqlite3_vfs_find(under), *vfs;
 
-	if (vfs.pAppData || !system)
+	if (!system || sqlite3_vfs_find(name))
 		return;
-	/* Everything else (paths, time, randomness) is the system's, called with its own methods.
-	 */
-	vfs = *system;
-	vfs.zName = "scrub";
-	vfs.pNext = NULL;
-	vfs.szOsFile = (int)sizeof(struct scrub_file) + system->szOsFile;
-	vfs.pAppData = system;
-	vfs.xOpen = scrub_open;
-	vfs.xDelete = scrub_delete;
-	sqlite3_vfs_register(&vfs, 0);
+	/* Lives as long as the process. Paths, time and randomness are the system's own. */
+	vfs = memory_new(sizeof(*vfs));
+	*vfs = *system;
+	vfs->zName = name;
+	vfs->pNext = NULL;
+	vfs->szOsFile = (int)sizeof(struct scrub_file) + system->szOsFile;
+	vfs->pAppData = system;
+	vfs->xOpen = scrub_open;
+	vfs->xDelete = scrub_delete;
+	sqlite3_vfs_register(vfs, 0);
 }

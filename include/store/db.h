@@ -4,7 +4,9 @@
  *
  * Errors are sticky: after the first failure in a transaction every call answers "nothing" and
  * db_commit refuses; the engine looks once, with db_failed. So callers need no error ladders.
- * Texts and blobs that come out are copied into the arena given with db_arena and live as long.
+ * Texts and blobs that come out are copied into the arena given with db_arena and live as long;
+ * without one, into an arena of the db's own that the next db_begin empties.
+ * What was bound is read while the call runs; db_query copies it, so it may change afterwards.
  */
 #ifndef STORE_DB_H
 #define STORE_DB_H
@@ -44,7 +46,7 @@ struct value value_text(const char *text); /* NULL is SQL's NULL */
 struct value value_blob(struct blob blob);
 struct value value_same(struct value value);
 
-#define VALUE_OF(x)                                                                                \
+#define VALUE_OF(x) \
 	_Generic((x),                                                                              \
 	    char *: value_text,                                                                    \
 	    const char *: value_text,                                                              \
@@ -76,25 +78,26 @@ struct value value_same(struct value value);
 #define VALUES_22(a, ...) VALUE_OF(a), VALUES_21(__VA_ARGS__)
 #define VALUES_23(a, ...) VALUE_OF(a), VALUES_22(__VA_ARGS__)
 #define VALUES_24(a, ...) VALUE_OF(a), VALUES_23(__VA_ARGS__)
-#define VALUES_PICK(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, _17,    \
-    _18, _19, _20, _21, _22, _23, _24, name, ...)                                                  \
+#define VALUES_PICK(_1, _2, _3, _4, _5, _6, _7, _8, _9, _10, _11, _12, _13, _14, _15, _16, _17, \
+    _18, _19, _20, _21, _22, _23, _24, name, ...) \
 	name
 /* V(person, "text", 3): the values of a statement's ?, at most 24. NONE: no values. */
-#define V(...)                                                                                     \
-	((const struct value[]){VALUES_PICK(__VA_ARGS__, VALUES_24, VALUES_23, VALUES_22,          \
-	     VALUES_21, VALUES_20, VALUES_19, VALUES_18, VALUES_17, VALUES_16, VALUES_15,          \
-	     VALUES_14, VALUES_13, VALUES_12, VALUES_11, VALUES_10, VALUES_9, VALUES_8, VALUES_7,  \
-	     VALUES_6, VALUES_5, VALUES_4, VALUES_3, VALUES_2, VALUES_1)(__VA_ARGS__),             \
+#define V(...) \
+	((const struct value[]){ \
+	    VALUES_PICK(__VA_ARGS__, VALUES_24, VALUES_23, VALUES_22, VALUES_21, VALUES_20, \
+		VALUES_19, VALUES_18, VALUES_17, VALUES_16, VALUES_15, VALUES_14, VALUES_13, \
+		VALUES_12, VALUES_11, VALUES_10, VALUES_9, VALUES_8, VALUES_7, VALUES_6, VALUES_5, \
+		VALUES_4, VALUES_3, VALUES_2, VALUES_1)(__VA_ARGS__), \
 	    {.kind = VALUE_END}})
 #define NONE ((const struct value[]){{.kind = VALUE_END}})
 #define VNULL ((struct value){.kind = VALUE_NULL})
 
 /* How a column's content ends. */
 enum eraser {
-	NOT_PERSONAL,	 /* nothing about a person */
-	WITH_PERSON,	 /* the row goes with its person (ON DELETE CASCADE, or the feature's erase) */
-	KEY_GONE,	 /* sealed under the person's key: unreadable once the key slot is overwritten */
-	WHEN_DONE,	 /* set to NULL or deleted as soon as the work is done */
+	NOT_PERSONAL, /* nothing about a person */
+	WITH_PERSON,  /* the row goes with its person (ON DELETE CASCADE, or the feature's erase) */
+	KEY_GONE,  /* sealed under the person's key: unreadable once the key slot is overwritten */
+	WHEN_DONE, /* set to NULL or deleted as soon as the work is done */
 	AFTER_RETENTION, /* a retention job deletes it */
 	KEYED_HASH,	 /* only a keyed hash: outlives the person on purpose, tells nothing */
 };
@@ -108,7 +111,8 @@ struct column {
 };
 
 /* A part of the schema that one file owns. `steps[i]` brings version i to i+1; several statements
- * with semicolons may stand in one step; STRICT tables only. Steps are never edited once released. */
+ * with semicolons may stand in one step; STRICT tables only. Foreign keys are off while steps run
+ * (tables may be rebuilt) and checked before the commit. Steps are never edited once released. */
 struct schema {
 	const char *name;
 	const char *const *steps;     /* NULL-terminated */
@@ -130,6 +134,7 @@ struct db_options {
 	const char *vfs;	 /* NULL: the scrubbing one */
 	bool read_only;		 /* for `status` and readers: takes no lock, migrates nothing */
 	bool synchronous_normal; /* a control of the simulator only */
+	int checkpoint_pages;	 /* 0: the default; the simulator wants many checkpoints */
 	const struct schema *const *schemas; /* NULL-terminated; NULL: migrate nothing */
 };
 
@@ -145,21 +150,27 @@ void db_arena(struct db *db, struct arena *arena);
 struct arena *db_arena_now(struct db *db);
 
 void db_begin(struct db *db);
-/* False: unknown whether it is durable; the process must end and look again (RELIABILITY.md §1). */
+/* Ask db_failed first: after a failure it refuses (false, rolled back, the failure cleared).
+ * Otherwise false with db_failed still true: unknown whether it is durable; everything answers
+ * nothing from then on, and the process must end and look again (RELIABILITY.md §1). */
 bool db_commit(struct db *db);
 void db_rollback(struct db *db);
-/* One level: a turn inside its batch. */
+/* A turn inside its batch; another level inside of that is allowed. */
 void db_savepoint(struct db *db);
+/* With a failure of the turn that nobody looked at: undoes the turn and fails the whole batch. */
 void db_savepoint_keep(struct db *db);
-void db_savepoint_undo(struct db *db); /* also clears a sticky failure of the turn */
+/* Also clears a failure of the turn. db_failed is still true when the failure is older than the
+ * turn, or so deep (disk full, I/O error) that SQLite gave the whole transaction up. */
+void db_savepoint_undo(struct db *db);
 bool db_failed(const struct db *db);
 /* The failure in words, no data in it; NULL when there is none. */
 const char *db_failure(const struct db *db);
 /* Makes the rest of the transaction fail, for a caller that found something impossible. */
 void db_fail(struct db *db, const char *reason);
 
-/* A query's rows; ended by db_next's false, by db_done, or by the end of the turn (db_savepoint_*,
- * db_commit, db_rollback). The same statement may be open several times. */
+/* A query's rows, not to be touched once ended; ended by db_next's false, by db_done, or by the end
+ * of the turn (db_savepoint_*, db_commit, db_rollback). The same statement may be open several
+ * times. */
 struct rows *db_query(struct db *db, struct sql *sql, const struct value *values);
 bool db_next(struct rows *rows);
 void db_done(struct rows *rows);
@@ -181,21 +192,24 @@ bool db_exists(struct db *db, struct sql *sql, const struct value *values);
 /* Prepares it and throws it away; NULL when it is right, else the reason (arena of the db). */
 const char *db_check(struct db *db, struct sql *sql);
 
-/* For tests, the layer test above all: called at each prepare of a statement for each column. */
+/* For tests, the layer test above all: called at each prepare of a statement (so for a cached one
+ * once only) for each column; "" for the column of INSERT, DELETE and count(*). */
 void db_watch(struct db *db,
     void (*seen)(void *ctx, const char *sql, const char *table, const char *column, bool write),
     void *ctx);
-/* Every table.column of the schema, for the test that each is declared. */
-void db_columns(struct db *db, void (*each)(void *ctx, const char *table, const char *column),
-    void *ctx);
+/* Every table.column of the schema, for the test that each is declared; not SQLite's own and not
+ * the store's schema_version. */
+void db_columns(
+    struct db *db, void (*each)(void *ctx, const char *table, const char *column), void *ctx);
 /* The sum of all schema versions: what `version` prints. */
 int64_t db_schema_version(struct db *db);
 
 /* A consistent copy while the database is in use; calls step(ctx, done, total) between pages.
  * NULL, or why not (free() it). */
-char *db_copy_to(struct db *db, const char *path, void (*step)(void *ctx, int done, int total),
-    void *ctx);
-/* Empties the WAL into the main file (a TRUNCATE checkpoint), so that erased means erased. */
+char *db_copy_to(
+    struct db *db, const char *path, void (*step)(void *ctx, int done, int total), void *ctx);
+/* Empties the WAL into the main file (a TRUNCATE checkpoint), so that erased means erased. False
+ * inside a transaction or while a reader has an older state open: come again later. */
 bool db_checkpoint(struct db *db);
 
 #endif

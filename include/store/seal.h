@@ -33,7 +33,9 @@ void seal_fingerprint(const struct seal *seal, unsigned char out[SEAL_HASH_BYTES
 /* A new random key for a person, wrapped: the slot's content. */
 struct blob seal_slot_new(const struct seal *seal, struct arena *arena, int64_t person);
 /* Seals under a person's key (its slot) or, with an empty slot, under the state key. `purpose` is
- * bound in: what was sealed for one column never opens as another. */
+ * bound in: what was sealed for one column never opens as another; at most 64 bytes. NULL bytes for
+ * NULL bytes, and when the slot does not open (overwritten). So erase a slot by overwriting it with
+ * as many zeros, never with NULL, which would stand for the state key. */
 struct blob seal_box(const struct seal *seal, struct arena *arena, struct blob slot, int64_t person,
     const char *purpose, struct blob plain);
 /* NULL bytes when it does not open: wrong key, another purpose, slot overwritten, damaged. */
