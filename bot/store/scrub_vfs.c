@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-enum { ZEROS_BYTES = 64 * 1024 };
+enum { ZEROS_BYTES = 64 * 1024, HEADER_BYTES = 512 };
 
 struct scrub_file {
 	sqlite3_file base;
@@ -30,22 +30,35 @@ real_of(sqlite3_file *file)
 	return (sqlite3_file *)((struct scrub_file *)file)->real;
 }
 
+static int
+zero_range(sqlite3_file *real, sqlite3_int64 from, sqlite3_int64 to)
+{
+	static const unsigned char zeros[ZEROS_BYTES];
+	int rc = SQLITE_OK;
+
+	for (; rc == SQLITE_OK && from < to; from += ZEROS_BYTES) {
+		int n = to - from < ZEROS_BYTES ? (int)(to - from) : ZEROS_BYTES;
+
+		rc = real->pMethods->xWrite(real, zeros, n, from);
+	}
+	return rc == SQLITE_OK ? real->pMethods->xSync(real, SQLITE_SYNC_NORMAL) : rc;
+}
+
 /* Zeros from `from` to the end, on the disk before it returns. */
 static int
 zero_tail(sqlite3_file *real, sqlite3_int64 from)
 {
-	static const unsigned char zeros[ZEROS_BYTES];
 	sqlite3_int64 size = 0;
 	int rc = real->pMethods->xFileSize(real, &size);
 
 	if (rc != SQLITE_OK || from >= size)
 		return rc;
-	for (; rc == SQLITE_OK && from < size; from += ZEROS_BYTES) {
-		int n = size - from < ZEROS_BYTES ? (int)(size - from) : ZEROS_BYTES;
-
-		rc = real->pMethods->xWrite(real, zeros, n, from);
+	/* The header first: a journal half empty after a power cut must not be played back. */
+	if (from == 0 && size > HEADER_BYTES) {
+		rc = zero_range(real, 0, HEADER_BYTES);
+		from = HEADER_BYTES;
 	}
-	return rc == SQLITE_OK ? real->pMethods->xSync(real, SQLITE_SYNC_NORMAL) : rc;
+	return rc == SQLITE_OK ? zero_range(real, from, size) : rc;
 }
 
 static int

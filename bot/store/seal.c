@@ -51,6 +51,16 @@ library_start(void)
 
 /* ---- the state key ---- */
 
+static void
+keys_derive(struct seal *s, const unsigned char key[SEAL_KEY_BYTES])
+{
+	crypto_kdf_derive_from_key(s->slots, sizeof(s->slots), 1, "alumslot", key);
+	crypto_kdf_derive_from_key(s->boxes, sizeof(s->boxes), 2, "alumboxs", key);
+	crypto_kdf_derive_from_key(s->hashes, sizeof(s->hashes), 3, "alumhash", key);
+	crypto_kdf_derive_from_key(s->files, sizeof(s->files), 4, "alumfile", key);
+	crypto_kdf_derive_from_key(s->fingerprint, sizeof(s->fingerprint), 5, "alumsign", key);
+}
+
 struct seal *
 seal_from(const unsigned char key[SEAL_KEY_BYTES])
 {
@@ -58,13 +68,10 @@ seal_from(const unsigned char key[SEAL_KEY_BYTES])
 
 	library_start();
 	s = sodium_malloc(sizeof(*s));
-	if (!s)
+	if (s)
+		keys_derive(s, key);
+	else
 		memory_exhausted();
-	crypto_kdf_derive_from_key(s->slots, sizeof(s->slots), 1, "alumslot", key);
-	crypto_kdf_derive_from_key(s->boxes, sizeof(s->boxes), 2, "alumboxs", key);
-	crypto_kdf_derive_from_key(s->hashes, sizeof(s->hashes), 3, "alumhash", key);
-	crypto_kdf_derive_from_key(s->files, sizeof(s->files), 4, "alumfile", key);
-	crypto_kdf_derive_from_key(s->fingerprint, sizeof(s->fingerprint), 5, "alumsign", key);
 	return s;
 }
 
@@ -446,9 +453,8 @@ chunks_unseal(struct copying *c)
 			    c->from);
 		if (!write_all(c->out, c->plain, (size_t)plain))
 			return write_failed(c);
+		/* What stands behind the end was read with the last chunk, and spoils it. */
 	} while (tag != crypto_secretstream_xchacha20poly1305_TAG_FINAL);
-	if (read_all(c->in, c->sealed, 1) != 0)
-		return parts_say("%s: goes on behind its end; expected nothing there", c->from);
 	return NULL;
 }
 

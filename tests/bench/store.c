@@ -1,6 +1,7 @@
 /*
  * What the store costs: microseconds for each simple statement inside a transaction, and durable
- * commits a second. build/bench-store [FOLDER]; FOLDER should lie on a real disk (default: build).
+ * commits a second. build/bench-store [FOLDER [PAGES]]; FOLDER should lie on a real disk (default:
+ * build), PAGES are those between two checkpoints.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,12 +133,22 @@ measure(const char *what, void (*ask)(int64_t id), int64_t spread)
 	printf("%-44s %8.2f us\n", what, s * 1e6 / STATEMENTS);
 }
 
+static int
+by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
 static void
 commits(int turns)
 {
-	double start = now_s(), s;
+	static double each[COMMITS];
+	double start = now_s(), s, t;
 
 	for (int i = 0; i < COMMITS; i++) {
+		t = now_s();
 		db_begin(db);
 		for (int j = 0; j < turns; j++) {
 			db_savepoint(db);
@@ -148,10 +159,14 @@ commits(int turns)
 		arena_forget(arena);
 		if (!db_commit(db))
 			abort();
+		each[i] = now_s() - t;
 	}
 	s = now_s() - start;
-	printf("durable commits of %2d turns %16s %8.0f /s  (%.0f turns/s)\n", turns, "",
-	    COMMITS / s, COMMITS * turns / s);
+	qsort(each, COMMITS, sizeof(*each), by_size);
+	printf("durable commits of %2d turns: %6.0f /s, %7.0f turns/s; p50 %.2f p99 %.2f max %.2f "
+	       "ms\n",
+	    turns, COMMITS / s, COMMITS * turns / s, each[COMMITS / 2] * 1e3,
+	    each[COMMITS * 99 / 100] * 1e3, each[COMMITS - 1] * 1e3);
 }
 
 static void
@@ -208,7 +223,11 @@ main(int argc, char **argv)
 		return 1;
 	snprintf(path, sizeof(path), "%s/bot.db", folder);
 	start = now_s();
-	if (db_open(&db, &(struct db_options){.path = path, .schemas = schemas}, &why) != DB_OK) {
+	if (db_open(&db,
+		&(struct db_options){.path = path,
+		    .schemas = schemas,
+		    .checkpoint_pages = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0},
+		&why) != DB_OK) {
 		fprintf(stderr, "%s\n", why);
 		return 1;
 	}
