@@ -113,6 +113,24 @@ test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 test-programs
 	@tests/run $(ONLY)
 
+# KEY=no leaves the state key out, for a package: each machine makes its own.
+install: programs
+	install -d $(DESTDIR)/usr/bin $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/usr/lib/sysusers.d \
+		$(DESTDIR)/usr/lib/tmpfiles.d $(DESTDIR)/usr/share/alumhub-bot/words \
+		$(DESTDIR)/usr/share/doc/alumhub-bot
+	install -d -m 0750 $(DESTDIR)/etc/alumhub-bot
+	install -m 0755 $(B)/alumhub-bot $(B)/alumhub-picture $(DESTDIR)/usr/bin
+	install -m 0644 config/words/*.json $(DESTDIR)/usr/share/alumhub-bot/words
+	install -m 0644 config/partners.json $(DESTDIR)/usr/share/alumhub-bot
+	install -m 0644 README.md config/alumhub-bot.ini.example $(DESTDIR)/usr/share/doc/alumhub-bot
+	install -m 0644 systemd/*.service $(wildcard systemd/*.timer) $(DESTDIR)/usr/lib/systemd/system
+	install -m 0644 systemd/alumhub-bot.sysusers $(DESTDIR)/usr/lib/sysusers.d/alumhub-bot.conf
+	install -m 0644 systemd/alumhub-bot.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/alumhub-bot.conf
+	test -e $(DESTDIR)/etc/alumhub-bot/alumhub-bot.ini || install -m 0644 \
+		config/alumhub-bot.ini.example $(DESTDIR)/etc/alumhub-bot/alumhub-bot.ini
+	test "$(KEY)" = no || test -e $(DESTDIR)/etc/alumhub-bot/state-key || \
+		(umask 277 && head -c 32 /dev/urandom >$(DESTDIR)/etc/alumhub-bot/state-key)
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:
