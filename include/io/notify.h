@@ -2,6 +2,7 @@
 #ifndef IO_NOTIFY_H
 #define IO_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 void notify_ready(void);
@@ -15,16 +16,7 @@ void notify_stopping(void);
 int64_t notify_watchdog_ms(void);
 void notify_alive(void);
 
-/* A field of a journal entry: NAME in capitals, and its value. */
-struct notify_field {
-	const char *name;
-	const char *value;
-};
-/* Whether standard error is the journal, so that notify_log() keeps the fields. */
-int notify_journal(void);
-/* One entry: a syslog priority, what happened in EVENT=, a sentence, further fields. On standard
- * error as one line when that is not the journal. */
-void notify_log(int priority, const char *event, const char *message,
-    const struct notify_field *fields, int field_count);
+/* Whether standard error is the journal's. */
+bool notify_journal(void);
 
 #endif
