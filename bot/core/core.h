@@ -1,0 +1,210 @@
+/* What the files of core share with each other and with nobody else. */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include "base/memory.h"
+#include "core/engine.h"
+#include "core/people.h"
+#include "core/turn.h"
+#include "store/seal.h"
+
+enum { NETWORKS = 8, MESSAGE_SCALARS = 8000, LIMIT_PEOPLE = 4096 };
+
+enum delivery_state {
+	STATE_WAITING,
+	STATE_TRYING,
+	STATE_SENT,
+	STATE_REFUSED,
+	STATE_EXPIRED,
+	STATE_UNCERTAIN,
+};
+
+/* Everything of an operation but its row: packed and sealed as delivery.body. */
+struct parcel {
+	const char *who, *where; /* set when the row has no account */
+	const char *message;	 /* network's id to edit or delete, when known */
+	const char *press;
+	const char *media_handle;
+	const char *language;
+	const char *reply_to;
+	const char *set;
+	const char *key; /* of a fetch */
+	const struct card *card;
+	const struct menu_entry *menu;
+	const char *description;
+};
+
+/* An operation that this turn asks for, before it becomes a row. */
+struct wanted {
+	struct wanted *next;
+	struct network *network;
+	int64_t id, person, account, chat, due, expires, post, target;
+	enum op op;
+	enum class class;
+	struct parcel parcel;
+	const char *feature;
+	bool keep_message; /* its network id is looked up by replies */
+};
+
+/* A network and what the engine remembers of it in memory. */
+struct network {
+	struct transport *transport;
+	struct engine *engine;
+	int number; /* its number in the database: stable by name */
+	enum health health;
+	char detail[120];
+	bool tried;
+	int flying;		 /* shipments under way */
+	int64_t *flying_chats;	 /* of those, `flying` of them */
+	int64_t *flying_ids;
+	int64_t paused_until_ms; /* whole network, by 429 */
+	double bucket;		 /* bulk messages that may go now */
+	int64_t bucket_ms;
+	bool waiting;		 /* rows may wait in the database */
+	int64_t next_due_ms;
+	int64_t came_ms; /* last successful batch or health */
+};
+
+/* A fate that came and is not yet committed. */
+struct fated {
+	int64_t id;
+	struct network *network;
+	struct outcome outcome;
+	char message[160], file_id[200], new_where[160];
+};
+
+struct limit {
+	int64_t account;
+	int64_t window; /* number of the 10 s window */
+	int count;
+	bool told;
+};
+
+struct engine {
+	struct engine_options o;
+	struct db *db;
+	struct arena *arena;	/* of the turn */
+	struct arena *outgoing; /* of what is sent after the commit */
+	struct network networks[NETWORKS];
+	int network_count;
+	bool started;
+	bool in_transaction;
+	int64_t next_delivery;
+	struct fated *fates;
+	size_t fate_count, fate_room;
+	struct wanted *ships, **last_ship; /* to be sent after the commit, in `outgoing` */
+	struct limit limits[LIMIT_PEOPLE];
+	int64_t limit_window;
+	int limit_total;
+	struct page_slot *pages;
+	struct running *running;
+	struct alarm_slot *alarms;
+	struct engine_counts counts;
+	struct command_index *commands;
+	int64_t next_job_s; /* the earliest due job; INT64_MAX none */
+	int64_t wake_ms;    /* what was ordered last */
+	bool ticking;
+	struct buf *status; /* while status lines are gathered */
+	bool status_json;
+};
+
+/* The engine's own part of a turn (t->private). */
+struct ours {
+	struct network *network;
+	struct wanted *wanted, **last;
+	bool answered; /* a toast was said for the press */
+	/* conversation, as it stood at the start of the turn and as it is now */
+	const struct flow *flow;
+	int step;
+	int64_t serial;
+	struct variable *variables;
+	bool conversation_changed, conversation_exists, flow_moved;
+	struct choice_memory *choices; /* choices of a card, by card */
+	const char *said_where;
+};
+
+/* turn.c */
+void turn_begin(struct turn *t, struct engine *e, struct ours *ours);
+int64_t engine_now_ms(struct engine *e);
+bool engine_commit(struct engine *e);
+/* Runs `run` as one turn inside the open transaction: savepoint, turn, outbox, savepoint end. */
+bool turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *t, void *ctx), void *ctx);
+/* Features hear of something. */
+void happen(struct turn *t, enum happening what);
+const struct feature *feature_named(struct engine *e, const char *name);
+
+/* outbox.c */
+void outbox_want(struct turn *t, struct wanted *w);
+void outbox_keep(struct turn *t); /* the turn's wants become rows */
+void outbox_ship(struct engine *e);
+bool outbox_pick(struct engine *e); /* rows that may go now become trying; inside a transaction */
+void outbox_fates(struct engine *e);
+bool outbox_due(struct engine *e);
+void outbox_recover(struct engine *e);
+int64_t outbox_next_ms(struct engine *e);
+bool transport_came(void *engine, struct transport *transport, const struct batch *batch);
+void outbox_gone(void *engine, struct transport *transport, int64_t id, const struct outcome *outcome);
+extern const struct schema outbox_schema;
+extern struct sql *const outbox_statements[];
+struct network *network_of(struct engine *e, struct transport *transport);
+struct network *network_named(struct engine *e, const char *name);
+struct network *network_numbered(struct engine *e, int number);
+
+/* people.c */
+extern const struct schema people_schema;
+extern struct sql *const people_statements[];
+/* Finds or makes the person behind an event; fills t->person. False: banned. */
+bool people_find(struct turn *t, const struct event *event);
+void people_left(struct turn *t, const struct event *event, bool gone);
+void people_back(struct turn *t);
+void people_moved(struct turn *t, const struct event *event);
+struct blob people_slot(struct turn *t, int64_t person);
+/* The address of an account; false when it cannot be opened any more. */
+bool people_address(struct turn *t, int64_t account, const char **who, const char **where);
+/* The account that pushes go to: id 0 when nobody can be reached. */
+int64_t people_account(struct turn *t, int64_t person, struct network **network);
+
+/* converse.c */
+extern const struct schema converse_schema;
+extern struct sql *const converse_statements[];
+void converse_load(struct turn *t);
+void converse_keep(struct turn *t);
+/* A choice pressed or numbered: runs it. False: no such choice. */
+bool converse_press(struct turn *t, const char *token);
+bool converse_number(struct turn *t);
+bool converse_answer(struct turn *t);
+void converse_stale(struct turn *t);
+/* Gives the choices of a card a row; the set's token, or NULL when it has none. */
+const char *converse_offer(struct turn *t, const struct card *card, int64_t account, int64_t delivery, int64_t serial);
+
+/* route.c */
+void route_message(struct turn *t);
+void route_press(struct turn *t);
+void route_build(struct engine *e);
+void route_free(struct engine *e);
+const struct command *route_command(struct engine *e, const char *name);
+void route_run(struct turn *t, const struct command *command, const char *rest);
+
+/* job.c */
+extern const struct schema job_schema;
+extern struct sql *const job_statements[];
+void job_start(struct engine *e);
+bool job_due(struct engine *e);
+void job_run(struct engine *e);
+
+/* page.c */
+extern const struct schema page_schema;
+extern struct sql *const page_statements[];
+void page_start(struct engine *e);
+int64_t page_next_s(struct engine *e);
+void page_poll(struct engine *e);
+void page_free(struct engine *e);
+void page_status(struct turn *t);
+
+/* work.c */
+void work_free(struct engine *e);
+
+/* status.c */
+void status_free(struct engine *e);
+
+#endif
