@@ -2,7 +2,10 @@
 #ifndef CORE_CORE_H
 #define CORE_CORE_H
 
+#include "base/conf.h"
 #include "base/memory.h"
+#include "base/text.h"
+#include "base/words.h"
 #include "core/engine.h"
 #include "core/people.h"
 #include "core/turn.h"
@@ -130,6 +133,8 @@ bool engine_commit(struct engine *e);
 /* Runs `run` as one turn inside the open transaction: savepoint, turn, outbox, savepoint end. */
 bool turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *t, void *ctx), void *ctx);
 /* Features hear of something. */
+/* Deletes what the engine no longer needs, hourly. */
+void engine_prune(struct turn *t);
 void happen(struct turn *t, enum happening what);
 const struct feature *feature_named(struct engine *e, const char *name);
 

@@ -1,0 +1,751 @@
+/* The engine's heart: batches become turns, everything due is done in one transaction, then sent. */
+#include "core.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static const char *const engine_steps[] = {
+	"CREATE TABLE inbox(network INTEGER NOT NULL, event TEXT NOT NULL, came INTEGER NOT NULL,"
+	" PRIMARY KEY(network, event)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE poisoned(id INTEGER PRIMARY KEY, network INTEGER NOT NULL, raw BLOB,"
+	" reason TEXT NOT NULL, came INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE network(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cursor TEXT,"
+	" paused_until INTEGER NOT NULL DEFAULT 0) STRICT;"
+	"CREATE TABLE network_state(network INTEGER NOT NULL, key TEXT NOT NULL, content BLOB NOT NULL,"
+	" PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE meta(name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+	NULL,
+};
+static const struct column engine_columns[] = {
+	{"inbox.network", "which network the update came from", "7 days", AFTER_RETENTION},
+	{"inbox.event", "the network's own number of an update, to know a duplicate", "7 days",
+	    AFTER_RETENTION},
+	{"inbox.came", "when, for the retention", "7 days", AFTER_RETENTION},
+	{"poisoned.id", "row", "7 days", AFTER_RETENTION},
+	{"poisoned.network", "where a failed update came from", "7 days", AFTER_RETENTION},
+	{"poisoned.raw", "the failed update, sealed, for a repair", "7 days", AFTER_RETENTION},
+	{"poisoned.reason", "what failed, without data", "7 days", AFTER_RETENTION},
+	{"poisoned.came", "when, for the retention", "7 days", AFTER_RETENTION},
+	{"network.number", "number of a network", "for ever", NOT_PERSONAL},
+	{"network.name", "name of a network", "for ever", NOT_PERSONAL},
+	{"network.cursor", "where the next poll goes on", "until the next poll", NOT_PERSONAL},
+	{"network.paused_until", "until when the network asked for silence", "until then", NOT_PERSONAL},
+	{"network_state.network", "which network", "while the network is used", NOT_PERSONAL},
+	{"network_state.key", "the transport's own key", "while the network is used", NOT_PERSONAL},
+	{"network_state.content", "what a transport must remember, sealed", "while the network is used",
+	    NOT_PERSONAL},
+	{"meta.name", "a setting of the state itself", "for ever", NOT_PERSONAL},
+	{"meta.content", "its content", "for ever", NOT_PERSONAL},
+	{0},
+};
+static const struct schema engine_schema = {"engine", engine_steps, engine_columns};
+
+static struct sql inbox_add = {
+    "INSERT OR IGNORE INTO inbox(network, event, came) VALUES(?, ?, ?)"};
+static struct sql inbox_prune = {"DELETE FROM inbox WHERE came < ?"};
+static struct sql poison_add = {
+    "INSERT INTO poisoned(network, raw, reason, came) VALUES(?, ?, ?, ?)"};
+static struct sql poison_prune = {"DELETE FROM poisoned WHERE came < ?"};
+static struct sql cursor_set = {"UPDATE network SET cursor = ? WHERE number = ?"};
+static struct sql network_add = {"INSERT OR IGNORE INTO network(name) VALUES(?)"};
+static struct sql network_get = {
+    "SELECT number, cursor, paused_until FROM network WHERE name = ?"};
+static struct sql state_set = {
+    "INSERT OR REPLACE INTO network_state(network, key, content) VALUES(?, ?, ?)"};
+static struct sql state_delete = {"DELETE FROM network_state WHERE network = ? AND key = ?"};
+static struct sql state_all = {"SELECT key, content FROM network_state WHERE network = ?"};
+static struct sql meta_get = {"SELECT content FROM meta WHERE name = ?"};
+static struct sql meta_set = {"INSERT OR REPLACE INTO meta(name, content) VALUES(?, ?)"};
+
+static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &poison_add,
+    &poison_prune, &cursor_set, &network_add, &network_get, &state_set, &state_delete, &state_all,
+    &meta_get, &meta_set, NULL};
+
+static const struct schema *const core_schemas[] = {&engine_schema, &people_schema, &outbox_schema,
+    &converse_schema, &job_schema, &page_schema};
+static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
+    outbox_statements, converse_statements, job_statements, page_statements};
+
+static const struct conf_key core_settings[] = {
+    {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
+    {.section = "bot", .key = "key_file", .kind = CONF_PATH},
+    {.section = "bot", .key = "languages", .kind = CONF_WORDS, .otherwise = "en ar he"},
+    {.section = "bot", .key = "time_zones", .kind = CONF_WORDS, .otherwise = "Asia/Jerusalem Asia/Hebron"},
+    {.section = "bot", .key = "zone_override", .kind = CONF_TEXT, .repeat = true},
+    {.section = "bot", .key = "quiet_hours", .kind = CONF_TEXT, .otherwise = "21:00-08:00"},
+    {.section = "content", .key = "words", .kind = CONF_PATH},
+    {.section = "content", .key = "partners", .kind = CONF_PATH},
+    {.section = "telegram", .key = "token_file", .kind = CONF_PATH, .required = true},
+    {.section = "telegram", .key = "api_root", .kind = CONF_ADDRESS, .otherwise = "https://api.telegram.org"},
+    {.section = "telegram", .key = "per_second", .kind = CONF_NUMBER, .least = 1, .most = 100000, .otherwise = "25"},
+    {.section = "telegram", .key = "per_chat_second", .kind = CONF_NUMBER, .least = 1, .most = 1000, .otherwise = "1"},
+    {.section = "telegram", .key = "connections", .kind = CONF_NUMBER, .least = 1, .most = 64, .otherwise = "8"},
+    {.section = "telegram", .key = "ip_family", .kind = CONF_ONE_OF, .choices = "auto 4 6", .otherwise = "auto"},
+    {.section = "matrix", .key = "homeserver", .kind = CONF_ADDRESS, .required = true},
+    {.section = "matrix", .key = "user", .kind = CONF_TEXT, .required = true},
+    {.section = "matrix", .key = "access_token_file", .kind = CONF_PATH},
+    {.section = "matrix", .key = "password_file", .kind = CONF_PATH},
+    {.section = "matrix", .key = "encryption", .kind = CONF_SWITCH, .otherwise = "on"},
+    {.section = "matrix", .key = "allow_servers", .kind = CONF_WORDS, .otherwise = "*"},
+    {.section = "retention", .key = "visitor", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "30"},
+    {.section = "retention", .key = "event", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "90"},
+    {.section = "retention", .key = "ticket", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "90"},
+    {.section = "retention", .key = "audit", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "730"},
+    {.section = "retention", .key = "backup", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "30"},
+    {.section = "ops", .key = "room", .kind = CONF_TEXT},
+    {.section = "ops", .key = "metrics_file", .kind = CONF_PATH},
+    {.section = "matching", .key = "every_days", .kind = CONF_NUMBER, .least = 1, .most = 366, .otherwise = "14"},
+};
+
+enum { LIST_MOST = 160 };
+
+const struct schema *const *
+engine_schemas(const struct feature *const *features)
+{
+	static const struct schema *list[LIST_MOST];
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(core_schemas) / sizeof(*core_schemas); i++)
+		list[n++] = core_schemas[i];
+	for (; *features; features++)
+		if ((*features)->schema) {
+			assert(n < LIST_MOST - 1);
+			list[n++] = (*features)->schema;
+		}
+	list[n] = NULL;
+	return list;
+}
+
+void
+engine_statements(const struct feature *const *features,
+    void (*each)(void *ctx, struct sql *sql), void *ctx)
+{
+	for (size_t i = 0; i < sizeof(core_statements) / sizeof(*core_statements); i++)
+		for (struct sql *const *s = core_statements[i]; *s; s++)
+			each(ctx, *s);
+	for (; *features; features++)
+		for (struct sql *const *s = (*features)->statements; s && *s; s++)
+			each(ctx, *s);
+}
+
+const struct conf_key *
+engine_settings(const struct feature *const *features)
+{
+	static struct conf_key list[LIST_MOST];
+	size_t n = sizeof(core_settings) / sizeof(*core_settings);
+
+	memcpy(list, core_settings, sizeof(core_settings));
+	for (; *features; features++)
+		for (const struct conf_key *k = (*features)->settings; k && k->section; k++) {
+			assert(n < LIST_MOST - 1);
+			list[n++] = *k;
+		}
+	list[n] = (struct conf_key){0};
+	return list;
+}
+
+int64_t
+engine_now_ms(struct engine *e)
+{
+	return e->o.ports.now_ms(e->o.ports.ctx);
+}
+
+struct network *
+network_of(struct engine *e, struct transport *transport)
+{
+	for (int i = 0; i < e->network_count; i++)
+		if (e->networks[i].transport == transport)
+			return &e->networks[i];
+	abort();
+}
+
+struct network *
+network_named(struct engine *e, const char *name)
+{
+	for (int i = 0; i < e->network_count; i++)
+		if (!strcmp(e->networks[i].transport->name, name))
+			return &e->networks[i];
+	return NULL;
+}
+
+struct network *
+network_numbered(struct engine *e, int number)
+{
+	for (int i = 0; i < e->network_count; i++)
+		if (e->networks[i].number == number)
+			return &e->networks[i];
+	return NULL;
+}
+
+const struct feature *
+feature_named(struct engine *e, const char *name)
+{
+	for (const struct feature *const *f = e->o.features; *f; f++)
+		if (!strcmp((*f)->name, name))
+			return *f;
+	return NULL;
+}
+
+/* ---- transactions and turns ---- */
+
+bool
+engine_commit(struct engine *e)
+{
+	e->in_transaction = false;
+	e->counts.commits++;
+	if (db_commit(e->db))
+		return true;
+	log_event(LOG_ERROR, "store.commit", "result=unknown");
+	e->o.ports.broken(e->o.ports.ctx, db_failure(e->db));
+	return false;
+}
+
+void
+turn_begin(struct turn *t, struct engine *e, struct ours *ours)
+{
+	*ours = (struct ours){.last = &ours->wanted};
+	*t = (struct turn){
+	    .engine = e,
+	    .db = e->db,
+	    .arena = e->arena,
+	    .seal = e->o.seal,
+	    .words = e->o.words,
+	    .conf = e->o.conf,
+	    .zones = e->o.zones,
+	    .partners = e->o.partners,
+	    .now = engine_now_ms(e) / 1000,
+	    .language = words_language(e->o.words, 0),
+	    .text = "",
+	    .rest = "",
+	    .value = "",
+	    .key = "",
+	    .private = ours,
+	};
+	/* After the wait: a turn forgets only what it allocated itself. */
+	ours->last = &ours->wanted;
+	db_arena(e->db, e->arena);
+}
+
+bool
+turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *, void *), void *ctx)
+{
+	bool good;
+
+	db_savepoint(e->db);
+	run(t, ctx);
+	if (!db_failed(e->db)) {
+		converse_keep(t);
+		outbox_keep(t);
+	}
+	good = !db_failed(e->db);
+	e->counts.turns++;
+	if (good) {
+		db_savepoint_keep(e->db);
+	} else {
+		log_event(LOG_ERROR, "turn.failed", "feature=%s reason=%s",
+		    t->feature ? t->feature->name : "engine", db_failure(e->db));
+		e->counts.failed_turns++;
+		db_savepoint_undo(e->db);
+	}
+	return good;
+}
+
+void
+happen(struct turn *t, enum happening what)
+{
+	const struct feature *was = t->feature;
+
+	for (const struct feature *const *f = t->engine->o.features; *f; f++)
+		if ((*f)->happened) {
+			t->feature = *f;
+			(*f)->happened(t, what);
+		}
+	t->feature = was;
+}
+
+void
+turn_fail(struct turn *t, const char *reason)
+{
+	db_fail(t->db, reason);
+}
+
+/* ---- what comes in ---- */
+
+static bool
+too_fast(struct turn *t)
+{
+	struct engine *e = t->engine;
+	int64_t window = engine_now_ms(e) / 10000;
+	struct limit *l = &e->limits[(uint64_t)t->person->account % LIMIT_PEOPLE];
+
+	if (e->o.training)
+		return false;
+	if (window != e->limit_window) {
+		e->limit_window = window;
+		e->limit_total = 0;
+	}
+	if (l->account != t->person->account || l->window != window)
+		*l = (struct limit){.account = t->person->account, .window = window};
+	e->limit_total++;
+	/* A flood: hundreds of messages within ten seconds and a quarter of all that came. */
+	if (++l->count <= 300 || l->count * 4 < e->limit_total)
+		return false;
+	if (!l->told) {
+		l->told = true;
+		say(t, words(t, "engine.too_fast", NULL));
+	}
+	return true;
+}
+
+static void
+clean_event(struct turn *t, const struct event *event)
+{
+	t->event = event;
+	t->group = event->group;
+	t->media = event->media.kind ? &event->media : NULL;
+	if (event->text)
+		t->text = text_clean(t->arena, event->text, strlen(event->text), MESSAGE_SCALARS);
+	t->rest = t->text;
+}
+
+static void
+fetched_media(struct turn *t)
+{
+	static struct sql who = {"SELECT person, feature, fetch_key FROM delivery WHERE id = ?"};
+	struct rows *q = db_query(t->db, &who, V(t->event->media.asked_by));
+	const char *name;
+
+	if (!db_next(q))
+		return;
+	t->subject = db_int(q, 0);
+	name = db_text(q, 1);
+	t->key = db_text(q, 2);
+	db_done(q);
+	t->feature = name ? feature_named(t->engine, name) : NULL;
+	t->media = &t->event->media;
+	if (t->feature && t->feature->happened)
+		t->feature->happened(t, HAPPENED_MEDIA);
+}
+
+/* One event as a turn. */
+static void
+event_turn(struct turn *t, void *ctx)
+{
+	const struct event *event = ctx;
+
+	clean_event(t, event);
+	if (event->kind == EVENT_MOVED) {
+		people_moved(t, event);
+		return;
+	}
+	if (event->kind == EVENT_FETCHED) {
+		fetched_media(t);
+		return;
+	}
+	if (event->kind == EVENT_BLOCKED || event->kind == EVENT_GONE) {
+		people_left(t, event, event->kind == EVENT_GONE);
+		return;
+	}
+	if (event->group && !event->to_us && event->kind != EVENT_PRESS)
+		return;
+	if (!people_find(t, event))
+		return;
+	t->language = t->person->language[0] ? t->person->language : t->language;
+	converse_load(t);
+	people_back(t);
+	if (event->kind == EVENT_REACHABLE || too_fast(t))
+		return;
+	if (event->kind == EVENT_UNREADABLE)
+		say(t, words(t, "engine.unreadable", NULL));
+	else if (event->kind == EVENT_PRESS)
+		route_press(t);
+	else if (event->kind == EVENT_MESSAGE)
+		route_message(t);
+}
+
+static void
+say_failed(struct turn *t, void *ctx)
+{
+	const struct event *event = ctx;
+
+	clean_event(t, event);
+	if (!people_find(t, event))
+		return;
+	t->language = t->person->language[0] ? t->person->language : t->language;
+	say(t, words(t, "engine.failed", NULL));
+}
+
+static void
+set_aside(struct engine *e, struct network *n, const struct event *event, const char *reason)
+{
+	struct blob raw = {event->raw, event->raw_length};
+	struct turn t;
+	struct ours ours;
+
+	if (!raw.bytes && event->text)
+		raw = (struct blob){event->text, strlen(event->text)};
+	raw = seal_box(e->o.seal, e->arena, (struct blob){NULL, 0}, 0, "poisoned.raw", raw);
+	db_run(e->db, &poison_add, V(n->number, raw, reason, engine_now_ms(e) / 1000));
+	if (event->kind != EVENT_MESSAGE && event->kind != EVENT_PRESS)
+		return;
+	turn_begin(&t, e, &ours);
+	ours.network = n;
+	turn_run(e, &t, say_failed, (void *)(uintptr_t)event);
+}
+
+static void
+event_came(struct engine *e, struct network *n, const struct event *event)
+{
+	struct turn t;
+	struct ours ours;
+
+	e->counts.events++;
+	if (event->id && !db_run(e->db, &inbox_add, V(n->number, event->id, engine_now_ms(e) / 1000))) {
+		e->counts.duplicates++;
+		return;
+	}
+	turn_begin(&t, e, &ours);
+	ours.network = n;
+	if (!turn_run(e, &t, event_turn, (void *)(uintptr_t)event))
+		set_aside(e, n, event, "turn failed");
+	arena_forget(e->arena);
+}
+
+static void
+state_keep(struct engine *e, struct network *n, const struct state_row *state, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct blob content = {state[i].bytes, state[i].length};
+
+		if (!content.bytes) {
+			db_run(e->db, &state_delete, V(n->number, state[i].key));
+			continue;
+		}
+		content = seal_box(e->o.seal, e->arena, (struct blob){NULL, 0}, n->number,
+		    "network_state.content", content);
+		db_run(e->db, &state_set, V(n->number, state[i].key, content));
+	}
+}
+
+bool
+transport_came(void *engine, struct transport *transport, const struct batch *batch)
+{
+	struct engine *e = engine;
+	struct network *n = network_of(e, transport);
+
+	db_begin(e->db);
+	e->in_transaction = true;
+	outbox_fates(e);
+	for (size_t i = 0; i < batch->event_count; i++)
+		event_came(e, n, &batch->events[i]);
+	db_arena(e->db, e->arena);
+	state_keep(e, n, batch->state, batch->state_count);
+	if (batch->cursor)
+		db_run(e->db, &cursor_set, V(batch->cursor, n->number));
+	if (db_failed(e->db)) {
+		log_event(LOG_ERROR, "batch.failed", "reason=%s", db_failure(e->db));
+		db_rollback(e->db);
+		e->in_transaction = false;
+		e->o.ports.broken(e->o.ports.ctx, "a batch could not be stored");
+		return false;
+	}
+	outbox_pick(e);
+	if (!engine_commit(e))
+		return false;
+	arena_forget(e->arena);
+	n->came_ms = engine_now_ms(e);
+	e->o.ports.wake(e->o.ports.ctx, 0);
+	return true;
+}
+
+static bool
+transport_keep(void *engine, struct transport *transport, const struct state_row *state, size_t count)
+{
+	struct engine *e = engine;
+	bool outer = e->in_transaction;
+
+	if (!outer)
+		db_begin(e->db);
+	db_arena(e->db, e->arena);
+	state_keep(e, network_of(e, transport), state, count);
+	if (outer)
+		return !db_failed(e->db);
+	if (db_failed(e->db)) {
+		db_rollback(e->db);
+		return false;
+	}
+	return engine_commit(e);
+}
+
+static void
+transport_health(void *engine, struct transport *transport, enum health health, const char *detail)
+{
+	struct engine *e = engine;
+	struct network *n = network_of(e, transport);
+
+	if (n->health != health)
+		log_event(health == HEALTH_GOOD ? LOG_NOTICE : LOG_WARNING, "network.health",
+		    "network=%s health=%d %s", transport->name, (int)health, detail ? detail : "");
+	n->health = health;
+	snprintf(n->detail, sizeof(n->detail), "%s", detail ? detail : "");
+	if (health != HEALTH_STARTING)
+		n->tried = true;
+	if (health == HEALTH_GOOD)
+		n->came_ms = engine_now_ms(e);
+	e->o.ports.wake(e->o.ports.ctx, 0);
+}
+
+/* ---- life ---- */
+
+static void
+check_key(struct engine *e)
+{
+	unsigned char print[SEAL_HASH_BYTES];
+	char hex[2 * SEAL_HASH_BYTES + 1];
+	const char *stored;
+
+	seal_fingerprint(e->o.seal, print);
+	for (size_t i = 0; i < sizeof(print); i++)
+		snprintf(hex + 2 * i, 3, "%02x", print[i]);
+	db_arena(e->db, e->arena);
+	stored = db_string(e->db, &meta_get, V("key"));
+	if (!stored)
+		db_run(e->db, &meta_set, V("key", (const char *)hex));
+	else if (strcmp(stored, hex))
+		e->o.ports.broken(e->o.ports.ctx, "wrong key");
+}
+
+struct engine *
+engine_new(const struct engine_options *options)
+{
+	struct engine *e = memory_new(sizeof(*e));
+	const char *high;
+
+	e->o = *options;
+	e->db = options->db;
+	e->arena = arena_new();
+	e->outgoing = arena_new();
+	e->last_ship = &e->ships;
+	e->next_job_s = INT64_MAX;
+	route_build(e);
+	db_begin(e->db);
+	check_key(e);
+	high = db_string(e->db, &meta_get, V("delivery"));
+	e->next_delivery = high ? strtoll(high, NULL, 10) : 1;
+	outbox_recover(e);
+	engine_commit(e);
+	return e;
+}
+
+void
+engine_add(struct engine *e, struct transport *transport)
+{
+	struct network *n = &e->networks[e->network_count++];
+	struct transport_up up = {e, transport_came, transport_keep, outbox_gone, transport_health};
+	struct state_row *state = NULL;
+	size_t count = 0, room = 0;
+	const char *cursor = NULL;
+	struct rows *q;
+
+	assert(e->network_count <= NETWORKS);
+	*n = (struct network){.transport = transport, .engine = e, .waiting = true};
+	n->flying_chats = memory_new(sizeof(int64_t) * (size_t)transport->slots);
+	n->flying_ids = memory_new(sizeof(int64_t) * (size_t)transport->slots);
+	db_arena(e->db, e->arena);
+	db_begin(e->db);
+	db_run(e->db, &network_add, V(transport->name));
+	q = db_query(e->db, &network_get, V(transport->name));
+	if (db_next(q)) {
+		n->number = (int)db_int(q, 0);
+		cursor = db_text(q, 1);
+		n->paused_until_ms = db_int(q, 2);
+	}
+	db_done(q);
+	q = db_query(e->db, &state_all, V(n->number));
+	while (db_next(q)) {
+		struct blob content = seal_unbox(e->o.seal, e->arena, (struct blob){NULL, 0},
+		    n->number, "network_state.content", db_blob(q, 1));
+		if (count == room) {
+			room = room ? room * 2 : 64;
+			state = memory_resize(state, room * sizeof(*state));
+		}
+		state[count++] = (struct state_row){db_text(q, 0), content.bytes, content.length};
+	}
+	engine_commit(e);
+	transport->ops->open(transport, &up, cursor, state, count);
+	free(state);
+	arena_forget(e->arena);
+}
+
+static void
+start_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	happen(t, HAPPENED_START);
+}
+
+static void
+reload_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	happen(t, HAPPENED_RELOAD);
+}
+
+bool
+engine_turn(struct engine *e, void (*run)(struct turn *t, void *ctx), void *ctx)
+{
+	struct turn t;
+	struct ours ours;
+	bool good;
+
+	db_begin(e->db);
+	e->in_transaction = true;
+	turn_begin(&t, e, &ours);
+	good = turn_run(e, &t, run, ctx);
+	outbox_pick(e);
+	good = engine_commit(e) && good;
+	arena_forget(e->arena);
+	e->o.ports.wake(e->o.ports.ctx, 0);
+	return good;
+}
+
+void
+engine_start(struct engine *e)
+{
+	job_start(e);
+	engine_turn(e, start_turn, NULL);
+	page_start(e);
+	e->started = true;
+	for (int i = 0; i < e->network_count; i++)
+		e->networks[i].transport->ops->poll(e->networks[i].transport);
+}
+
+void
+engine_reload(struct engine *e, struct words *words, struct partners *partners, struct conf *conf)
+{
+	e->o.words = words;
+	e->o.partners = partners;
+	e->o.conf = conf;
+	route_free(e);
+	route_build(e);
+	engine_turn(e, reload_turn, NULL);
+	page_start(e);
+}
+
+void
+engine_tick(struct engine *e)
+{
+	if (e->ticking)
+		return;
+	e->ticking = true;
+	e->wake_ms = INT64_MAX;
+	page_poll(e);
+	if (e->fate_count || job_due(e) || outbox_due(e)) {
+		db_begin(e->db);
+		e->in_transaction = true;
+		db_arena(e->db, e->arena);
+		outbox_fates(e);
+		job_run(e);
+		outbox_pick(e);
+		engine_commit(e);
+		arena_forget(e->arena);
+	}
+	outbox_ship(e);
+	e->ticking = false;
+	int64_t next = engine_next_ms(e);
+	if (next < e->wake_ms) {
+		e->wake_ms = next;
+		if (next != INT64_MAX)
+			e->o.ports.wake(e->o.ports.ctx, next);
+	}
+}
+
+int64_t
+engine_next_ms(struct engine *e)
+{
+	int64_t next = outbox_next_ms(e), page = page_next_s(e);
+
+	if (e->fate_count || e->ships)
+		return 0;
+	if (e->next_job_s != INT64_MAX && e->next_job_s * 1000 < next)
+		next = e->next_job_s * 1000;
+	if (page != INT64_MAX && page * 1000 < next)
+		next = page * 1000;
+	return next;
+}
+
+void
+engine_settle(struct engine *e)
+{
+	for (int i = 0; i < 100000 && engine_next_ms(e) <= engine_now_ms(e); i++)
+		engine_tick(e);
+}
+
+void
+engine_free(struct engine *e)
+{
+	char high[24];
+
+	if (!e)
+		return;
+	for (int i = 0; i < e->network_count; i++)
+		e->networks[i].transport->ops->close(e->networks[i].transport);
+	db_begin(e->db);
+	db_arena(e->db, e->arena);
+	outbox_fates(e);
+	snprintf(high, sizeof(high), "%lld", (long long)e->next_delivery);
+	db_run(e->db, &meta_set, V("delivery", (const char *)high));
+	engine_commit(e);
+	for (int i = 0; i < e->network_count; i++) {
+		free(e->networks[i].flying_chats);
+		free(e->networks[i].flying_ids);
+	}
+	work_free(e);
+	page_free(e);
+	status_free(e);
+	route_free(e);
+	free(e->fates);
+	arena_free(e->arena);
+	arena_free(e->outgoing);
+	free(e);
+}
+
+bool
+engine_tried(const struct engine *e)
+{
+	for (int i = 0; i < e->network_count; i++)
+		if (!e->networks[i].tried)
+			return false;
+	return true;
+}
+
+bool
+engine_refused(const struct engine *e)
+{
+	for (int i = 0; i < e->network_count; i++)
+		if (e->networks[i].health != HEALTH_REFUSED)
+			return false;
+	return e->network_count > 0;
+}
+
+struct engine_counts
+engine_counts(const struct engine *e)
+{
+	return e->counts;
+}
+
+/* The hourly clean-up of what only the engine keeps; called by its job. */
+void
+engine_prune(struct turn *t)
+{
+	char high[24];
+
+	snprintf(high, sizeof(high), "%lld", (long long)t->engine->next_delivery);
+	db_run(t->db, &meta_set, V("delivery", (const char *)high));
+	db_run(t->db, &inbox_prune, V(t->now - 7 * 86400));
+	db_run(t->db, &poison_prune, V(t->now - 7 * 86400));
+}
