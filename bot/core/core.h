@@ -145,7 +145,11 @@ void outbox_ship(struct engine *e);
 bool outbox_pick(struct engine *e); /* rows that may go now become trying; inside a transaction */
 void outbox_fates(struct engine *e);
 bool outbox_due(struct engine *e);
-void outbox_recover(struct engine *e);
+void outbox_recover(struct engine *e, struct network *n);
+void outbox_prune(struct turn *t);
+bool outbox_waits_for_morning(enum class class);
+/* Our relayed delivery that a message answers, 0 when unknown. */
+int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);
 bool transport_came(void *engine, struct transport *transport, const struct batch *batch);
 void outbox_gone(void *engine, struct transport *transport, int64_t id, const struct outcome *outcome);

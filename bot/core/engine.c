@@ -536,7 +536,6 @@ engine_new(const struct engine_options *options)
 	check_key(e);
 	high = db_string(e->db, &meta_get, V("delivery"));
 	e->next_delivery = high ? strtoll(high, NULL, 10) : 1;
-	outbox_recover(e);
 	engine_commit(e);
 	return e;
 }
@@ -565,6 +564,7 @@ engine_add(struct engine *e, struct transport *transport)
 		n->paused_until_ms = db_int(q, 2);
 	}
 	db_done(q);
+	outbox_recover(e, n);
 	q = db_query(e->db, &state_all, V(n->number));
 	while (db_next(q)) {
 		struct blob content = seal_unbox(e->o.seal, e->arena, (struct blob){NULL, 0},
@@ -748,4 +748,5 @@ engine_prune(struct turn *t)
 	db_run(t->db, &meta_set, V("delivery", (const char *)high));
 	db_run(t->db, &inbox_prune, V(t->now - 7 * 86400));
 	db_run(t->db, &poison_prune, V(t->now - 7 * 86400));
+	outbox_prune(t);
 }
