@@ -95,7 +95,7 @@ struct engine {
 	int64_t next_delivery;
 	struct fated *fates;
 	size_t fate_count, fate_room;
-	struct wanted *ships, **last_ship; /* to be sent after the commit, in `outgoing` */
+	struct ship *ships, **last_ship; /* to be sent after the commit, in `outgoing` */
 	struct limit limits[LIMIT_PEOPLE];
 	int64_t limit_window;
 	int limit_total;
@@ -119,11 +119,12 @@ struct ours {
 	/* conversation, as it stood at the start of the turn and as it is now */
 	const struct flow *flow;
 	int step;
-	int64_t serial;
+	int64_t serial; /* of the question now open: older buttons are stale */
 	struct variable *variables;
-	bool conversation_changed, conversation_exists, flow_moved;
-	struct choice_memory *choices; /* choices of a card, by card */
-	const char *said_where;
+	bool exists;  /* a row is stored */
+	bool changed; /* it must be stored again, or deleted */
+	bool ask;     /* the step's question is due at the end of the turn */
+	bool asking;  /* it is being asked now */
 };
 
 /* turn.c */
@@ -184,7 +185,8 @@ bool converse_number(struct turn *t);
 bool converse_answer(struct turn *t);
 void converse_stale(struct turn *t);
 /* Gives the choices of a card a row; the set's token, or NULL when it has none. */
-const char *converse_offer(struct turn *t, const struct card *card, int64_t account, int64_t delivery, int64_t serial);
+const char *converse_offer(struct turn *t, const struct card *card, int64_t account, int64_t delivery);
+void converse_prune(struct turn *t);
 
 /* route.c */
 void route_message(struct turn *t);
@@ -193,6 +195,11 @@ void route_build(struct engine *e);
 void route_free(struct engine *e);
 const struct command *route_command(struct engine *e, const char *name);
 void route_run(struct turn *t, const struct command *command, const char *rest);
+bool route_allowed(const struct turn *t, unsigned access);
+/* What a question needs: a way back and a way out. */
+void route_ways_out(struct turn *t, struct card *card, bool back);
+/* The feature's action of that name, NULL when there is none. */
+const struct action *route_action(struct engine *e, const char *name, const struct feature **feature);
 
 /* job.c */
 extern const struct schema job_schema;

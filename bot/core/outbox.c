@@ -83,6 +83,9 @@ static struct sql chat_later = {
 static struct sql pause_network = {"UPDATE network SET paused_until = ? WHERE number = ?"};
 static struct sql get_row = {
     "SELECT class, attempts, person, account, feature, chat, post FROM delivery WHERE id = ?"};
+static struct sql get_body = {
+    "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body"
+    " FROM delivery WHERE id = ?"};
 static struct sql get_target = {"SELECT state, message FROM delivery WHERE id = ?"};
 static struct sql trying = {"SELECT id FROM delivery WHERE state = 1 AND network = ?"};
 static struct sql unreachable = {"UPDATE account SET reachable = 0 WHERE id = ?"};
@@ -97,7 +100,7 @@ static struct sql replied = {
     "SELECT id FROM delivery WHERE class = 2 AND chat = ? AND message = ?"};
 
 struct sql *const outbox_statements[] = {&add, &pick, &next_due, &try_it, &set_state, &set_sent,
-    &set_later, &chat_later, &pause_network, &get_row, &get_target, &trying, &unreachable, &prune,
+    &set_later, &chat_later, &pause_network, &get_row, &get_body, &get_target, &trying, &unreachable, &prune,
     &highest, &uploaded_get, &uploaded_set, &post_get, &replied, NULL};
 
 enum { RANK_REPLY, RANK_PUSH, RANK_BULK, RANKS };
@@ -122,8 +125,8 @@ static const struct {
 };
 
 /* A row on its way out, after the commit. */
-struct wanted_ship {
-	struct wanted_ship *next;
+struct ship {
+	struct ship *next;
 	struct network *network;
 	int64_t id, account, target, chat;
 	enum op op;
@@ -258,19 +261,20 @@ may_fly(struct network *n, const struct wanted *w, int64_t now_ms)
 	       n->paused_until_ms <= now_ms && n->health != HEALTH_REFUSED && !flies(n, w->chat);
 }
 
-static void
-ship_later(struct engine *e, struct network *n, const struct wanted_ship *from, struct blob plain)
+static struct ship *
+ship_later(struct engine *e, struct network *n, const struct ship *from, struct blob plain)
 {
-	struct wanted_ship *s = arena_alloc(e->outgoing, sizeof(*s));
+	struct ship *s = arena_alloc(e->outgoing, sizeof(*s));
 
 	*s = *from;
 	s->next = NULL;
 	s->network = n;
 	s->parcel = unpack(e->outgoing, plain);
-	*e->last_ship = (struct wanted *)s;
-	e->last_ship = (struct wanted **)&s->next;
+	*e->last_ship = s;
+	e->last_ship = &s->next;
 	n->flying_chats[n->flying] = s->chat;
 	n->flying_ids[n->flying++] = s->id;
+	return s;
 }
 
 void
@@ -309,7 +313,7 @@ outbox_keep(struct turn *t)
 			continue;
 		}
 		ship_later(e, w->network,
-		    &(struct wanted_ship){.id = w->id, .account = w->account, .chat = w->chat,
+		    &(struct ship){.id = w->id, .account = w->account, .chat = w->chat,
 			.op = w->op, .class = w->class},
 		    plain);
 	}
@@ -388,10 +392,11 @@ finish(struct engine *e, int64_t id, enum delivery_state state, enum refusal ref
 static bool
 pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms)
 {
-	struct wanted_ship s = {.id = db_int(q, 0), .account = db_int(q, 2), .chat = db_int(q, 3),
+	struct ship s = {.id = db_int(q, 0), .account = db_int(q, 2), .chat = db_int(q, 3),
 	    .op = (enum op)db_int(q, 4), .class = (enum class)db_int(q, 5),
 	    .repeated = db_int(q, 7) > 0, .target = db_int(q, 9)};
 	const char *message = NULL;
+	struct ship *shipped;
 	struct blob plain;
 
 	if (db_int(q, 6) * 1000 <= now_ms) {
@@ -415,10 +420,9 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms)
 		return false;
 	}
 	db_run(e->db, &try_it, V(s.id));
-	ship_later(e, n, &s, plain);
+	shipped = ship_later(e, n, &s, plain);
 	if (message)
-		((struct wanted_ship *)((char *)e->last_ship - offsetof(struct wanted_ship, next)))
-		    ->parcel.message = arena_string(e->outgoing, message);
+		shipped->parcel.message = arena_string(e->outgoing, message);
 	return true;
 }
 
@@ -499,7 +503,7 @@ outbox_next_ms(struct engine *e)
 void
 outbox_ship(struct engine *e)
 {
-	struct wanted_ship *s = (struct wanted_ship *)e->ships;
+	struct ship *s = e->ships;
 	struct turn t;
 	struct ours ours;
 
@@ -660,11 +664,31 @@ uncertain(struct engine *e, struct fated *f, const struct fate_row *row)
 	tell_feature(e, f, row);
 }
 
+/* The network's own id of a file, so that the next recipient needs no upload. */
+static void
+remember_upload(struct engine *e, struct fated *f)
+{
+	struct rows *q = db_query(e->db, &get_body, V(f->id));
+	struct blob plain;
+
+	if (db_next(q) && row_plain(e, q, &plain)) {
+		const struct card *card = unpack(e->arena, plain).card;
+
+		if (card && card->file && card->file->key)
+			db_run(e->db, &uploaded_set,
+			    V(f->network->number, card->file->key, (const char *)f->file_id,
+				engine_now_ms(e) / 1000));
+	}
+	db_done(q);
+}
+
 static void
 sent(struct engine *e, struct fated *f, const struct fate_row *row)
 {
 	const char *message = f->message[0] ? f->message : NULL;
 
+	if (f->file_id[0])
+		remember_upload(e, f);
 	db_run(e->db, &set_sent, V(message, f->id));
 	e->counts.sent++;
 	tell_feature(e, f, row);

@@ -34,6 +34,7 @@ struct command {
 	unsigned access;	     /* enum access, or-ed */
 	void (*run)(struct turn *t); /* t->rest is what stood behind the command */
 	bool hidden;		     /* accepted, but neither in menus nor in /help */
+	bool public_place;	     /* may be answered in a group: nothing personal in it */
 };
 
 /* What a choice does: the engine has checked that the button is ours, meant for this person, and
@@ -57,6 +58,7 @@ struct step {
 	void (*ask)(struct turn *t);
 	/* t->text is what was typed, or t->value the choice (t->chosen is true then). */
 	enum next (*answer)(struct turn *t);
+	bool takes_numbers; /* a typed number is the answer itself, not a choice's number */
 };
 struct flow {
 	const char *name;		   /* "events.new" */
