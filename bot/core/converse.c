@@ -5,48 +5,50 @@
 #include <string.h>
 
 static const char *const converse_steps[] = {
-	"CREATE TABLE conversation(person INTEGER PRIMARY KEY REFERENCES person(id) ON DELETE CASCADE,"
-	" flow TEXT NOT NULL, step TEXT NOT NULL, serial INTEGER NOT NULL, data BLOB,"
-	" updated INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE choice_set(id INTEGER PRIMARY KEY, secret BLOB NOT NULL,"
-	" account INTEGER REFERENCES account(id) ON DELETE CASCADE, delivery INTEGER NOT NULL,"
-	" serial INTEGER NOT NULL, born INTEGER NOT NULL, choices BLOB NOT NULL) STRICT;"
-	"CREATE INDEX choice_set_account ON choice_set(account, id);",
-	NULL,
+    "CREATE TABLE conversation(person INTEGER PRIMARY KEY REFERENCES person(id) ON DELETE CASCADE,"
+    " flow TEXT NOT NULL, step TEXT NOT NULL, serial INTEGER NOT NULL, data BLOB,"
+    " updated INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE choice_set(id INTEGER PRIMARY KEY, secret BLOB NOT NULL,"
+    " account INTEGER REFERENCES account(id) ON DELETE CASCADE, delivery INTEGER NOT NULL,"
+    " serial INTEGER NOT NULL, born INTEGER NOT NULL, choices BLOB NOT NULL) STRICT;"
+    "CREATE INDEX choice_set_account ON choice_set(account, id);",
+    NULL,
 };
 static const struct column converse_columns[] = {
-	{"conversation.person", "who is being asked", "until the conversation ends", WITH_PERSON},
-	{"conversation.flow", "which conversation", "until it ends", WITH_PERSON},
-	{"conversation.step", "at which question", "until it ends", WITH_PERSON},
-	{"conversation.serial", "makes older buttons stale", "until it ends", WITH_PERSON},
-	{"conversation.data", "answers so far, sealed", "until it ends", KEY_GONE},
-	{"conversation.updated", "when last, to end forgotten ones", "until it ends", WITH_PERSON},
-	{"choice_set.id", "number of a set of choices", "30 days", AFTER_RETENTION},
-	{"choice_set.secret", "makes its token unguessable", "30 days", AFTER_RETENTION},
-	{"choice_set.account", "who may press", "30 days", WITH_PERSON},
-	{"choice_set.delivery", "the message that carries it", "30 days", AFTER_RETENTION},
-	{"choice_set.serial", "the question it belongs to", "30 days", AFTER_RETENTION},
-	{"choice_set.born", "when, for the retention", "30 days", AFTER_RETENTION},
-	{"choice_set.choices", "what each choice does, sealed", "30 days", AFTER_RETENTION},
-	{0},
+    {"conversation.person", "who is being asked", "until the conversation ends", WITH_PERSON},
+    {"conversation.flow", "which conversation", "until it ends", WITH_PERSON},
+    {"conversation.step", "at which question", "until it ends", WITH_PERSON},
+    {"conversation.serial", "makes older buttons stale", "until it ends", WITH_PERSON},
+    {"conversation.data", "answers so far, sealed", "until it ends", KEY_GONE},
+    {"conversation.updated", "when last, to end forgotten ones", "until it ends", WITH_PERSON},
+    {"choice_set.id", "number of a set of choices", "30 days", AFTER_RETENTION},
+    {"choice_set.secret", "makes its token unguessable", "30 days", AFTER_RETENTION},
+    {"choice_set.account", "who may press", "30 days", WITH_PERSON},
+    {"choice_set.delivery", "the message that carries it", "30 days", AFTER_RETENTION},
+    {"choice_set.serial", "the question it belongs to", "30 days", AFTER_RETENTION},
+    {"choice_set.born", "when, for the retention", "30 days", AFTER_RETENTION},
+    {"choice_set.choices", "what each choice does, sealed", "30 days", AFTER_RETENTION},
+    {0},
 };
 const struct schema converse_schema = {"converse", converse_steps, converse_columns};
 
 static struct sql load = {"SELECT flow, step, serial, data FROM conversation WHERE person = ?"};
-static struct sql keep = {"INSERT OR REPLACE INTO conversation(person, flow, step, serial, data, updated)"
-			  " VALUES(?, ?, ?, ?, ?, ?)"};
+static struct sql keep = {
+    "INSERT OR REPLACE INTO conversation(person, flow, step, serial, data, updated)"
+    " VALUES(?, ?, ?, ?, ?, ?)"};
 static struct sql drop = {"DELETE FROM conversation WHERE person = ?"};
 static struct sql flow_name = {"SELECT flow FROM conversation WHERE person = ? AND updated > ?"};
-static struct sql offer = {"INSERT INTO choice_set(secret, account, delivery, serial, born, choices)"
-			   " VALUES(?, ?, ?, ?, ?, ?)"};
+static struct sql offer = {
+    "INSERT INTO choice_set(secret, account, delivery, serial, born, choices)"
+    " VALUES(?, ?, ?, ?, ?, ?)"};
 static struct sql set_get = {
     "SELECT secret, account, delivery, serial, choices FROM choice_set WHERE id = ?"};
 static struct sql set_last = {
     "SELECT id FROM choice_set WHERE account = ? ORDER BY id DESC LIMIT 1"};
 static struct sql prune_sets = {"DELETE FROM choice_set WHERE born < ?"};
 static struct sql prune_talks = {"DELETE FROM conversation WHERE updated < ?"};
-struct sql *const converse_statements[] = {&load, &keep, &drop, &flow_name, &offer, &set_get,
-    &set_last, &prune_sets, &prune_talks, NULL};
+struct sql *const converse_statements[] = {
+    &load, &keep, &drop, &flow_name, &offer, &set_get, &set_last, &prune_sets, &prune_talks, NULL};
 
 /* An answer in a flow: not an action of a feature. */
 #define ANSWER "="
@@ -118,8 +120,8 @@ converse_load(struct turn *t)
 		ours->flow = NULL;
 		ours->changed = true;
 	} else if (data.bytes) {
-		data = seal_unbox(t->seal, t->arena, t->person->slot, t->person->id,
-		    "conversation.data", data);
+		data = seal_unbox(
+		    t->seal, t->arena, t->person->slot, t->person->id, "conversation.data", data);
 		if (data.bytes) {
 			char *copy = arena_alloc(t->arena, data.length + 2);
 
@@ -317,7 +319,8 @@ encode(struct arena *arena, const unsigned char *bytes, size_t n)
 	char *out = arena_alloc(arena, n * 4 / 3 + 4), *p = out;
 
 	for (size_t i = 0; i < n; i += 3) {
-		unsigned v = (unsigned)bytes[i] << 16 | (i + 1 < n ? (unsigned)bytes[i + 1] << 8 : 0) |
+		unsigned v = (unsigned)bytes[i] << 16 |
+			     (i + 1 < n ? (unsigned)bytes[i + 1] << 8 : 0) |
 			     (i + 2 < n ? bytes[i + 2] : 0u);
 
 		for (int k = 18; k >= 0; k -= 6)
@@ -481,7 +484,8 @@ converse_press(struct turn *t, const char *token)
 	q = db_query(t->db, &set_get, V(id));
 	if (db_next(q)) {
 		secret = db_blob(q, 0);
-		ours = secret.length == SECRET_BYTES && !memcmp(secret.bytes, raw + 6, SECRET_BYTES) &&
+		ours = secret.length == SECRET_BYTES &&
+		       !memcmp(secret.bytes, raw + 6, SECRET_BYTES) &&
 		       (db_is_null(q, 1) || db_int(q, 1) == t->person->account) &&
 		       choice_of(t, q, k, NULL, &chosen);
 	}
@@ -519,13 +523,15 @@ converse_number(struct turn *t)
 }
 
 void
-choose(struct turn *t, struct card *card, const char *label_key, const char *action, const char *value)
+choose(
+    struct turn *t, struct card *card, const char *label_key, const char *action, const char *value)
 {
 	card_choice(card, words_flat(t, label_key, NULL), action, value);
 }
 
 void
-choose_text(struct turn *t, struct card *card, const char *label, const char *action, const char *value)
+choose_text(
+    struct turn *t, struct card *card, const char *label, const char *action, const char *value)
 {
 	(void)t;
 	card_choice(card, label, action, value);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "base/zone.h"
 #include "core/engine.h"
 #include "core/people.h"
 #include "core/turn.h"
@@ -57,13 +58,13 @@ struct network {
 	enum health health;
 	char detail[120];
 	bool tried;
-	int flying;		 /* shipments under way */
-	int64_t *flying_chats;	 /* of those, `flying` of them */
+	int flying;	       /* shipments under way */
+	int64_t *flying_chats; /* of those, `flying` of them */
 	int64_t *flying_ids;
 	int64_t paused_until_ms; /* whole network, by 429 */
 	double bucket;		 /* bulk messages that may go now */
 	int64_t bucket_ms;
-	bool waiting;		 /* rows may wait in the database */
+	bool waiting; /* rows may wait in the database */
 	int64_t next_due_ms;
 	int64_t came_ms; /* last successful batch or health */
 };
@@ -101,6 +102,7 @@ struct engine {
 	int limit_total;
 	struct page_slot *pages;
 	struct running *running;
+	bool work_waits;
 	struct alarm_slot *alarms;
 	struct engine_counts counts;
 	struct command_index *commands;
@@ -153,7 +155,8 @@ bool outbox_waits_for_morning(enum class class);
 int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);
 bool transport_came(void *engine, struct transport *transport, const struct batch *batch);
-void outbox_gone(void *engine, struct transport *transport, int64_t id, const struct outcome *outcome);
+void outbox_gone(
+    void *engine, struct transport *transport, int64_t id, const struct outcome *outcome);
 extern const struct schema outbox_schema;
 extern struct sql *const outbox_statements[];
 struct network *network_of(struct engine *e, struct transport *transport);
@@ -185,7 +188,8 @@ bool converse_number(struct turn *t);
 bool converse_answer(struct turn *t);
 void converse_stale(struct turn *t);
 /* Gives the choices of a card a row; the set's token, or NULL when it has none. */
-const char *converse_offer(struct turn *t, const struct card *card, int64_t account, int64_t delivery);
+const char *converse_offer(
+    struct turn *t, const struct card *card, int64_t account, int64_t delivery);
 void converse_prune(struct turn *t);
 
 /* route.c */
@@ -194,12 +198,15 @@ void route_press(struct turn *t);
 void route_build(struct engine *e);
 void route_free(struct engine *e);
 const struct command *route_command(struct engine *e, const char *name);
+/* The i-th command in menu order, NULL behind the last. */
+const struct command *route_listed(struct engine *e, size_t i);
 void route_run(struct turn *t, const struct command *command, const char *rest);
 bool route_allowed(const struct turn *t, unsigned access);
 /* What a question needs: a way back and a way out. */
 void route_ways_out(struct turn *t, struct card *card, bool back);
 /* The feature's action of that name, NULL when there is none. */
-const struct action *route_action(struct engine *e, const char *name, const struct feature **feature);
+const struct action *route_action(
+    struct engine *e, const char *name, const struct feature **feature);
 
 /* job.c */
 extern const struct schema job_schema;
@@ -218,6 +225,7 @@ void page_free(struct engine *e);
 void page_status(struct turn *t);
 
 /* work.c */
+void work_launch(struct engine *e);
 void work_free(struct engine *e);
 
 /* status.c */

@@ -1,4 +1,5 @@
-/* The engine's heart: batches become turns, everything due is done in one transaction, then sent. */
+/* The engine's heart: batches become turns, everything due is done in one transaction, then sent.
+ */
 #include "core.h"
 
 #include <assert.h>
@@ -9,51 +10,50 @@
 #include "base/log.h"
 
 static const char *const engine_steps[] = {
-	"CREATE TABLE inbox(network INTEGER NOT NULL, event TEXT NOT NULL, came INTEGER NOT NULL,"
-	" PRIMARY KEY(network, event)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE poisoned(id INTEGER PRIMARY KEY, network INTEGER NOT NULL, raw BLOB,"
-	" reason TEXT NOT NULL, came INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE network(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cursor TEXT,"
-	" paused_until INTEGER NOT NULL DEFAULT 0) STRICT;"
-	"CREATE TABLE network_state(network INTEGER NOT NULL, key TEXT NOT NULL, content BLOB NOT NULL,"
-	" PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE meta(name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT, WITHOUT ROWID;",
-	NULL,
+    "CREATE TABLE inbox(network INTEGER NOT NULL, event TEXT NOT NULL, came INTEGER NOT NULL,"
+    " PRIMARY KEY(network, event)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE poisoned(id INTEGER PRIMARY KEY, network INTEGER NOT NULL, raw BLOB,"
+    " reason TEXT NOT NULL, came INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE network(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cursor TEXT,"
+    " paused_until INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE network_state(network INTEGER NOT NULL, key TEXT NOT NULL, content BLOB NOT NULL,"
+    " PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, content TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+    NULL,
 };
 static const struct column engine_columns[] = {
-	{"inbox.network", "which network the update came from", "7 days", AFTER_RETENTION},
-	{"inbox.event", "the network's own number of an update, to know a duplicate", "7 days",
-	    AFTER_RETENTION},
-	{"inbox.came", "when, for the retention", "7 days", AFTER_RETENTION},
-	{"poisoned.id", "row", "7 days", AFTER_RETENTION},
-	{"poisoned.network", "where a failed update came from", "7 days", AFTER_RETENTION},
-	{"poisoned.raw", "the failed update, sealed, for a repair", "7 days", AFTER_RETENTION},
-	{"poisoned.reason", "what failed, without data", "7 days", AFTER_RETENTION},
-	{"poisoned.came", "when, for the retention", "7 days", AFTER_RETENTION},
-	{"network.number", "number of a network", "for ever", NOT_PERSONAL},
-	{"network.name", "name of a network", "for ever", NOT_PERSONAL},
-	{"network.cursor", "where the next poll goes on", "until the next poll", NOT_PERSONAL},
-	{"network.paused_until", "until when the network asked for silence", "until then", NOT_PERSONAL},
-	{"network_state.network", "which network", "while the network is used", NOT_PERSONAL},
-	{"network_state.key", "the transport's own key", "while the network is used", NOT_PERSONAL},
-	{"network_state.content", "what a transport must remember, sealed", "while the network is used",
-	    NOT_PERSONAL},
-	{"meta.name", "a setting of the state itself", "for ever", NOT_PERSONAL},
-	{"meta.content", "its content", "for ever", NOT_PERSONAL},
-	{0},
+    {"inbox.network", "which network the update came from", "7 days", AFTER_RETENTION},
+    {"inbox.event", "the network's own number of an update, to know a duplicate", "7 days",
+	AFTER_RETENTION},
+    {"inbox.came", "when, for the retention", "7 days", AFTER_RETENTION},
+    {"poisoned.id", "row", "7 days", AFTER_RETENTION},
+    {"poisoned.network", "where a failed update came from", "7 days", AFTER_RETENTION},
+    {"poisoned.raw", "the failed update, sealed, for a repair", "7 days", AFTER_RETENTION},
+    {"poisoned.reason", "what failed, without data", "7 days", AFTER_RETENTION},
+    {"poisoned.came", "when, for the retention", "7 days", AFTER_RETENTION},
+    {"network.number", "number of a network", "for ever", NOT_PERSONAL},
+    {"network.name", "name of a network", "for ever", NOT_PERSONAL},
+    {"network.cursor", "where the next poll goes on", "until the next poll", NOT_PERSONAL},
+    {"network.paused_until", "until when the network asked for silence", "until then",
+	NOT_PERSONAL},
+    {"network_state.network", "which network", "while the network is used", NOT_PERSONAL},
+    {"network_state.key", "the transport's own key", "while the network is used", NOT_PERSONAL},
+    {"network_state.content", "what a transport must remember, sealed", "while the network is used",
+	NOT_PERSONAL},
+    {"meta.name", "a setting of the state itself", "for ever", NOT_PERSONAL},
+    {"meta.content", "its content", "for ever", NOT_PERSONAL},
+    {0},
 };
 static const struct schema engine_schema = {"engine", engine_steps, engine_columns};
 
-static struct sql inbox_add = {
-    "INSERT OR IGNORE INTO inbox(network, event, came) VALUES(?, ?, ?)"};
+static struct sql inbox_add = {"INSERT OR IGNORE INTO inbox(network, event, came) VALUES(?, ?, ?)"};
 static struct sql inbox_prune = {"DELETE FROM inbox WHERE came < ?"};
 static struct sql poison_add = {
     "INSERT INTO poisoned(network, raw, reason, came) VALUES(?, ?, ?, ?)"};
 static struct sql poison_prune = {"DELETE FROM poisoned WHERE came < ?"};
 static struct sql cursor_set = {"UPDATE network SET cursor = ? WHERE number = ?"};
 static struct sql network_add = {"INSERT OR IGNORE INTO network(name) VALUES(?)"};
-static struct sql network_get = {
-    "SELECT number, cursor, paused_until FROM network WHERE name = ?"};
+static struct sql network_get = {"SELECT number, cursor, paused_until FROM network WHERE name = ?"};
 static struct sql state_set = {
     "INSERT OR REPLACE INTO network_state(network, key, content) VALUES(?, ?, ?)"};
 static struct sql state_delete = {"DELETE FROM network_state WHERE network = ? AND key = ?"};
@@ -65,8 +65,8 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
     &poison_prune, &cursor_set, &network_add, &network_get, &state_set, &state_delete, &state_all,
     &meta_get, &meta_set, NULL};
 
-static const struct schema *const core_schemas[] = {&engine_schema, &people_schema, &outbox_schema,
-    &converse_schema, &job_schema, &page_schema};
+static const struct schema *const core_schemas[] = {
+    &engine_schema, &people_schema, &outbox_schema, &converse_schema, &job_schema, &page_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     outbox_statements, converse_statements, job_statements, page_statements};
 
@@ -74,31 +74,86 @@ static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
     {.section = "bot", .key = "key_file", .kind = CONF_PATH},
     {.section = "bot", .key = "languages", .kind = CONF_WORDS, .otherwise = "en ar he"},
-    {.section = "bot", .key = "time_zones", .kind = CONF_WORDS, .otherwise = "Asia/Jerusalem Asia/Hebron"},
+    {.section = "bot",
+	.key = "time_zones",
+	.kind = CONF_WORDS,
+	.otherwise = "Asia/Jerusalem Asia/Hebron"},
     {.section = "bot", .key = "zone_override", .kind = CONF_TEXT, .repeat = true},
     {.section = "bot", .key = "quiet_hours", .kind = CONF_TEXT, .otherwise = "21:00-08:00"},
     {.section = "content", .key = "words", .kind = CONF_PATH},
     {.section = "content", .key = "partners", .kind = CONF_PATH},
     {.section = "telegram", .key = "token_file", .kind = CONF_PATH, .required = true},
-    {.section = "telegram", .key = "api_root", .kind = CONF_ADDRESS, .otherwise = "https://api.telegram.org"},
-    {.section = "telegram", .key = "per_second", .kind = CONF_NUMBER, .least = 1, .most = 100000, .otherwise = "25"},
-    {.section = "telegram", .key = "per_chat_second", .kind = CONF_NUMBER, .least = 1, .most = 1000, .otherwise = "1"},
-    {.section = "telegram", .key = "connections", .kind = CONF_NUMBER, .least = 1, .most = 64, .otherwise = "8"},
-    {.section = "telegram", .key = "ip_family", .kind = CONF_ONE_OF, .choices = "auto 4 6", .otherwise = "auto"},
+    {.section = "telegram",
+	.key = "api_root",
+	.kind = CONF_ADDRESS,
+	.otherwise = "https://api.telegram.org"},
+    {.section = "telegram",
+	.key = "per_second",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 100000,
+	.otherwise = "25"},
+    {.section = "telegram",
+	.key = "per_chat_second",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 1000,
+	.otherwise = "1"},
+    {.section = "telegram",
+	.key = "connections",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 64,
+	.otherwise = "8"},
+    {.section = "telegram",
+	.key = "ip_family",
+	.kind = CONF_ONE_OF,
+	.choices = "auto 4 6",
+	.otherwise = "auto"},
     {.section = "matrix", .key = "homeserver", .kind = CONF_ADDRESS, .required = true},
     {.section = "matrix", .key = "user", .kind = CONF_TEXT, .required = true},
     {.section = "matrix", .key = "access_token_file", .kind = CONF_PATH},
     {.section = "matrix", .key = "password_file", .kind = CONF_PATH},
     {.section = "matrix", .key = "encryption", .kind = CONF_SWITCH, .otherwise = "on"},
     {.section = "matrix", .key = "allow_servers", .kind = CONF_WORDS, .otherwise = "*"},
-    {.section = "retention", .key = "visitor", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "30"},
-    {.section = "retention", .key = "event", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "90"},
-    {.section = "retention", .key = "ticket", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "90"},
-    {.section = "retention", .key = "audit", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "730"},
-    {.section = "retention", .key = "backup", .kind = CONF_NUMBER, .least = 1, .most = 3650, .otherwise = "30"},
+    {.section = "retention",
+	.key = "visitor",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "30"},
+    {.section = "retention",
+	.key = "event",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "90"},
+    {.section = "retention",
+	.key = "ticket",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "90"},
+    {.section = "retention",
+	.key = "audit",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "730"},
+    {.section = "retention",
+	.key = "backup",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "30"},
     {.section = "ops", .key = "room", .kind = CONF_TEXT},
     {.section = "ops", .key = "metrics_file", .kind = CONF_PATH},
-    {.section = "matching", .key = "every_days", .kind = CONF_NUMBER, .least = 1, .most = 366, .otherwise = "14"},
+    {.section = "matching",
+	.key = "every_days",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 366,
+	.otherwise = "14"},
 };
 
 enum { LIST_MOST = 160 };
@@ -121,8 +176,8 @@ engine_schemas(const struct feature *const *features)
 }
 
 void
-engine_statements(const struct feature *const *features,
-    void (*each)(void *ctx, struct sql *sql), void *ctx)
+engine_statements(
+    const struct feature *const *features, void (*each)(void *ctx, struct sql *sql), void *ctx)
 {
 	for (size_t i = 0; i < sizeof(core_statements) / sizeof(*core_statements); i++)
 		for (struct sql *const *s = core_statements[i]; *s; s++)
@@ -404,7 +459,8 @@ event_came(struct engine *e, struct network *n, const struct event *event)
 	struct ours ours;
 
 	e->counts.events++;
-	if (event->id && !db_run(e->db, &inbox_add, V(n->number, event->id, engine_now_ms(e) / 1000))) {
+	if (event->id &&
+	    !db_run(e->db, &inbox_add, V(n->number, event->id, engine_now_ms(e) / 1000))) {
 		e->counts.duplicates++;
 		return;
 	}
@@ -463,7 +519,8 @@ transport_came(void *engine, struct transport *transport, const struct batch *ba
 }
 
 static bool
-transport_keep(void *engine, struct transport *transport, const struct state_row *state, size_t count)
+transport_keep(
+    void *engine, struct transport *transport, const struct state_row *state, size_t count)
 {
 	struct engine *e = engine;
 	bool outer = e->in_transaction;
@@ -655,6 +712,7 @@ engine_tick(struct engine *e)
 		arena_forget(e->arena);
 	}
 	outbox_ship(e);
+	work_launch(e);
 	e->ticking = false;
 	int64_t next = engine_next_ms(e);
 	if (next < e->wake_ms) {
@@ -669,7 +727,7 @@ engine_next_ms(struct engine *e)
 {
 	int64_t next = outbox_next_ms(e), page = page_next_s(e);
 
-	if (e->fate_count || e->ships)
+	if (e->fate_count || e->ships || e->work_waits)
 		return 0;
 	if (e->next_job_s != INT64_MAX && e->next_job_s * 1000 < next)
 		next = e->next_job_s * 1000;

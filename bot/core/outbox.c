@@ -1,4 +1,5 @@
-/* The outbox: every operation is a row before it is sent, and ends in exactly one fate (DESIGN.md §4). */
+/* The outbox: every operation is a row before it is sent, and ends in exactly one fate (DESIGN.md
+ * §4). */
 #include "core.h"
 
 #include <assert.h>
@@ -9,58 +10,62 @@
 #include "base/log.h"
 
 static const char *const outbox_steps[] = {
-	"CREATE TABLE delivery(id INTEGER PRIMARY KEY, network INTEGER NOT NULL,"
-	" person INTEGER REFERENCES person(id) ON DELETE CASCADE, account INTEGER NOT NULL DEFAULT 0,"
-	" chat INTEGER NOT NULL, op INTEGER NOT NULL, class INTEGER NOT NULL, rank INTEGER NOT NULL,"
-	" state INTEGER NOT NULL, born INTEGER NOT NULL, due INTEGER NOT NULL, expires INTEGER NOT NULL,"
-	" attempts INTEGER NOT NULL DEFAULT 0, refusal INTEGER NOT NULL DEFAULT 0,"
-	" post INTEGER REFERENCES post(id) ON DELETE SET NULL, target INTEGER NOT NULL DEFAULT 0,"
-	" body BLOB, message TEXT, feature TEXT, fetch_key TEXT) STRICT;"
-	"CREATE INDEX delivery_waiting ON delivery(network, rank, due, id) WHERE state = 0;"
-	"CREATE INDEX delivery_trying ON delivery(network) WHERE state = 1;"
-	"CREATE INDEX delivery_replied ON delivery(chat, message) WHERE class = 2 AND message IS NOT NULL;"
-	"CREATE INDEX delivery_post ON delivery(post) WHERE post IS NOT NULL;"
-	"CREATE TABLE post(id INTEGER PRIMARY KEY, feature TEXT NOT NULL, made INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE post_text(post INTEGER NOT NULL REFERENCES post(id) ON DELETE CASCADE,"
-	" language TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY(post, language)) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE uploaded(network INTEGER NOT NULL, key TEXT NOT NULL, file_id TEXT NOT NULL,"
-	" used INTEGER NOT NULL, PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;",
-	NULL,
+    "CREATE TABLE delivery(id INTEGER PRIMARY KEY, network INTEGER NOT NULL,"
+    " person INTEGER REFERENCES person(id) ON DELETE CASCADE, account INTEGER NOT NULL DEFAULT 0,"
+    " chat INTEGER NOT NULL, op INTEGER NOT NULL, class INTEGER NOT NULL, rank INTEGER NOT NULL,"
+    " state INTEGER NOT NULL, born INTEGER NOT NULL, due INTEGER NOT NULL, expires INTEGER NOT "
+    "NULL,"
+    " attempts INTEGER NOT NULL DEFAULT 0, refusal INTEGER NOT NULL DEFAULT 0,"
+    " post INTEGER REFERENCES post(id) ON DELETE SET NULL, target INTEGER NOT NULL DEFAULT 0,"
+    " body BLOB, message TEXT, feature TEXT, fetch_key TEXT) STRICT;"
+    "CREATE INDEX delivery_waiting ON delivery(network, rank, due, id) WHERE state = 0;"
+    "CREATE INDEX delivery_trying ON delivery(network) WHERE state = 1;"
+    "CREATE INDEX delivery_replied ON delivery(chat, message) WHERE class = 2 AND message IS NOT "
+    "NULL;"
+    "CREATE INDEX delivery_post ON delivery(post) WHERE post IS NOT NULL;"
+    "CREATE TABLE post(id INTEGER PRIMARY KEY, feature TEXT NOT NULL, made INTEGER NOT NULL) "
+    "STRICT;"
+    "CREATE TABLE post_text(post INTEGER NOT NULL REFERENCES post(id) ON DELETE CASCADE,"
+    " language TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY(post, language)) STRICT, WITHOUT "
+    "ROWID;"
+    "CREATE TABLE uploaded(network INTEGER NOT NULL, key TEXT NOT NULL, file_id TEXT NOT NULL,"
+    " used INTEGER NOT NULL, PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;",
+    NULL,
 };
 #define RETENTION "3 days after its end; with its post"
 static const struct column outbox_columns[] = {
-	{"delivery.id", "number of an operation; Matrix' transaction id", RETENTION, AFTER_RETENTION},
-	{"delivery.network", "where it goes", RETENTION, AFTER_RETENTION},
-	{"delivery.person", "to whom", RETENTION, WITH_PERSON},
-	{"delivery.account", "by which account", RETENTION, WITH_PERSON},
-	{"delivery.chat", "keeps the order within a chat", RETENTION, WITH_PERSON},
-	{"delivery.op", "what is done", RETENTION, AFTER_RETENTION},
-	{"delivery.class", "how it behaves in doubt", RETENTION, AFTER_RETENTION},
-	{"delivery.rank", "what goes first", RETENTION, AFTER_RETENTION},
-	{"delivery.state", "its fate", RETENTION, AFTER_RETENTION},
-	{"delivery.born", "when it was said", RETENTION, AFTER_RETENTION},
-	{"delivery.due", "not before", RETENTION, AFTER_RETENTION},
-	{"delivery.expires", "not after", RETENTION, AFTER_RETENTION},
-	{"delivery.attempts", "how often it was tried", RETENTION, AFTER_RETENTION},
-	{"delivery.refusal", "why it was refused", RETENTION, AFTER_RETENTION},
-	{"delivery.post", "the content many share", RETENTION, AFTER_RETENTION},
-	{"delivery.target", "the delivery that is edited or deleted", RETENTION, AFTER_RETENTION},
-	{"delivery.body", "what is said, sealed", "until delivered", WHEN_DONE},
-	{"delivery.message", "the network's number of the message, for edits and recall", RETENTION,
-	    WITH_PERSON},
-	{"delivery.feature", "who hears of its fate", RETENTION, AFTER_RETENTION},
-	{"delivery.fetch_key", "what a fetched file is for", RETENTION, AFTER_RETENTION},
-	{"post.id", "number of a post", "with its report", NOT_PERSONAL},
-	{"post.feature", "whose post it is", "with its report", NOT_PERSONAL},
-	{"post.made", "when", "with its report", NOT_PERSONAL},
-	{"post_text.post", "which post", "with its report", NOT_PERSONAL},
-	{"post_text.language", "in which language", "with its report", NOT_PERSONAL},
-	{"post_text.body", "content sent to many, sealed", "with its report", NOT_PERSONAL},
-	{"uploaded.network", "which network", "90 days unused", NOT_PERSONAL},
-	{"uploaded.key", "which file of ours", "90 days unused", NOT_PERSONAL},
-	{"uploaded.file_id", "the network's own number of it", "90 days unused", NOT_PERSONAL},
-	{"uploaded.used", "when last", "90 days unused", NOT_PERSONAL},
-	{0},
+    {"delivery.id", "number of an operation; Matrix' transaction id", RETENTION, AFTER_RETENTION},
+    {"delivery.network", "where it goes", RETENTION, AFTER_RETENTION},
+    {"delivery.person", "to whom", RETENTION, WITH_PERSON},
+    {"delivery.account", "by which account", RETENTION, WITH_PERSON},
+    {"delivery.chat", "keeps the order within a chat", RETENTION, WITH_PERSON},
+    {"delivery.op", "what is done", RETENTION, AFTER_RETENTION},
+    {"delivery.class", "how it behaves in doubt", RETENTION, AFTER_RETENTION},
+    {"delivery.rank", "what goes first", RETENTION, AFTER_RETENTION},
+    {"delivery.state", "its fate", RETENTION, AFTER_RETENTION},
+    {"delivery.born", "when it was said", RETENTION, AFTER_RETENTION},
+    {"delivery.due", "not before", RETENTION, AFTER_RETENTION},
+    {"delivery.expires", "not after", RETENTION, AFTER_RETENTION},
+    {"delivery.attempts", "how often it was tried", RETENTION, AFTER_RETENTION},
+    {"delivery.refusal", "why it was refused", RETENTION, AFTER_RETENTION},
+    {"delivery.post", "the content many share", RETENTION, AFTER_RETENTION},
+    {"delivery.target", "the delivery that is edited or deleted", RETENTION, AFTER_RETENTION},
+    {"delivery.body", "what is said, sealed", "until delivered", WHEN_DONE},
+    {"delivery.message", "the network's number of the message, for edits and recall", RETENTION,
+	WITH_PERSON},
+    {"delivery.feature", "who hears of its fate", RETENTION, AFTER_RETENTION},
+    {"delivery.fetch_key", "what a fetched file is for", RETENTION, AFTER_RETENTION},
+    {"post.id", "number of a post", "with its report", NOT_PERSONAL},
+    {"post.feature", "whose post it is", "with its report", NOT_PERSONAL},
+    {"post.made", "when", "with its report", NOT_PERSONAL},
+    {"post_text.post", "which post", "with its report", NOT_PERSONAL},
+    {"post_text.language", "in which language", "with its report", NOT_PERSONAL},
+    {"post_text.body", "content sent to many, sealed", "with its report", NOT_PERSONAL},
+    {"uploaded.network", "which network", "90 days unused", NOT_PERSONAL},
+    {"uploaded.key", "which file of ours", "90 days unused", NOT_PERSONAL},
+    {"uploaded.file_id", "the network's own number of it", "90 days unused", NOT_PERSONAL},
+    {"uploaded.used", "when last", "90 days unused", NOT_PERSONAL},
+    {0},
 };
 const struct schema outbox_schema = {"outbox", outbox_steps, outbox_columns};
 
@@ -70,13 +75,15 @@ static struct sql add = {
     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 static struct sql pick = {
     "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body"
-    " FROM delivery WHERE state = 0 AND network = ? AND rank = ? AND due <= ? ORDER BY due, id LIMIT ?"};
+    " FROM delivery WHERE state = 0 AND network = ? AND rank = ? AND due <= ? ORDER BY due, id "
+    "LIMIT ?"};
 static struct sql next_due = {
     "SELECT min(due) FROM delivery WHERE state = 0 AND network = ? AND rank = ?"};
 static struct sql try_it = {"UPDATE delivery SET state = 1, attempts = attempts + 1 WHERE id = ?"};
 static struct sql set_state = {
     "UPDATE delivery SET state = ?, body = NULL, refusal = ? WHERE id = ?"};
-static struct sql set_sent = {"UPDATE delivery SET state = 2, body = NULL, message = ? WHERE id = ?"};
+static struct sql set_sent = {
+    "UPDATE delivery SET state = 2, body = NULL, message = ? WHERE id = ?"};
 static struct sql set_later = {"UPDATE delivery SET state = 0, due = ? WHERE id = ?"};
 static struct sql chat_later = {
     "UPDATE delivery SET due = max(due, ?) WHERE state = 0 AND network = ? AND chat = ?"};
@@ -89,19 +96,19 @@ static struct sql get_body = {
 static struct sql get_target = {"SELECT state, message FROM delivery WHERE id = ?"};
 static struct sql trying = {"SELECT id FROM delivery WHERE state = 1 AND network = ?"};
 static struct sql unreachable = {"UPDATE account SET reachable = 0 WHERE id = ?"};
-static struct sql prune = {
-    "DELETE FROM delivery WHERE state >= 2 AND post IS NULL AND born < ?"};
+static struct sql prune = {"DELETE FROM delivery WHERE state >= 2 AND post IS NULL AND born < ?"};
 static struct sql highest = {"SELECT max(id) FROM delivery"};
 static struct sql uploaded_get = {"SELECT file_id FROM uploaded WHERE network = ? AND key = ?"};
 static struct sql uploaded_set = {
     "INSERT OR REPLACE INTO uploaded(network, key, file_id, used) VALUES(?, ?, ?, ?)"};
-static struct sql post_get = {"SELECT body FROM post_text WHERE post = ? ORDER BY language = ? DESC LIMIT 1"};
+static struct sql post_get = {
+    "SELECT body FROM post_text WHERE post = ? ORDER BY language = ? DESC LIMIT 1"};
 static struct sql replied = {
     "SELECT id FROM delivery WHERE class = 2 AND chat = ? AND message = ?"};
 
 struct sql *const outbox_statements[] = {&add, &pick, &next_due, &try_it, &set_state, &set_sent,
-    &set_later, &chat_later, &pause_network, &get_row, &get_body, &get_target, &trying, &unreachable, &prune,
-    &highest, &uploaded_get, &uploaded_set, &post_get, &replied, NULL};
+    &set_later, &chat_later, &pause_network, &get_row, &get_body, &get_target, &trying,
+    &unreachable, &prune, &highest, &uploaded_get, &uploaded_set, &post_get, &replied, NULL};
 
 enum { RANK_REPLY, RANK_PUSH, RANK_BULK, RANKS };
 enum doubt { DOUBT_END, DOUBT_REPEAT, DOUBT_REPEAT_ONCE };
@@ -113,15 +120,15 @@ static const struct {
 	enum doubt doubt;
 	bool quiet; /* waits for the morning */
 } classes[CLASS_COUNT] = {
-	[CLASS_REPLY] = {RANK_REPLY, 600, DOUBT_END, false},
-	[CLASS_SERVICE] = {RANK_REPLY, 86400, DOUBT_REPEAT, false},
-	[CLASS_RELAY] = {RANK_REPLY, 86400, DOUBT_END, false},
-	[CLASS_MATCH] = {RANK_PUSH, 2 * 86400, DOUBT_REPEAT_ONCE, true},
-	[CLASS_EVENT_CHANGE] = {RANK_PUSH, 2 * 86400, DOUBT_REPEAT_ONCE, false},
-	[CLASS_REMINDER] = {RANK_PUSH, 86400, DOUBT_REPEAT_ONCE, true},
-	[CLASS_ANNOUNCEMENT] = {RANK_BULK, 7 * 86400, DOUBT_END, true},
-	[CLASS_URGENT] = {RANK_PUSH, 86400, DOUBT_END, false},
-	[CLASS_ALARM] = {RANK_REPLY, 86400, DOUBT_REPEAT, false},
+    [CLASS_REPLY] = {RANK_REPLY, 600, DOUBT_END, false},
+    [CLASS_SERVICE] = {RANK_REPLY, 86400, DOUBT_REPEAT, false},
+    [CLASS_RELAY] = {RANK_REPLY, 86400, DOUBT_END, false},
+    [CLASS_MATCH] = {RANK_PUSH, 2 * 86400, DOUBT_REPEAT_ONCE, true},
+    [CLASS_EVENT_CHANGE] = {RANK_PUSH, 2 * 86400, DOUBT_REPEAT_ONCE, false},
+    [CLASS_REMINDER] = {RANK_PUSH, 86400, DOUBT_REPEAT_ONCE, true},
+    [CLASS_ANNOUNCEMENT] = {RANK_BULK, 7 * 86400, DOUBT_END, true},
+    [CLASS_URGENT] = {RANK_PUSH, 86400, DOUBT_END, false},
+    [CLASS_ALARM] = {RANK_REPLY, 86400, DOUBT_REPEAT, false},
 };
 
 /* A row on its way out, after the commit. */
@@ -297,8 +304,9 @@ outbox_keep(struct turn *t)
 			w->due = now_ms;
 		if (!w->expires)
 			w->expires = t->now + classes[w->class].expires_s;
-		body = w->post ? (struct blob){NULL, 0}
-			       : seal_box(t->seal, t->arena, slot, w->person, "delivery.body", plain);
+		body = w->post
+			   ? (struct blob){NULL, 0}
+			   : seal_box(t->seal, t->arena, slot, w->person, "delivery.body", plain);
 		db_run(t->db, &add,
 		    V(w->id, w->network->number, w->person ? value_integer(w->person) : VNULL,
 			w->account, w->chat, (int)w->op, (int)w->class, classes[w->class].rank,
@@ -313,8 +321,11 @@ outbox_keep(struct turn *t)
 			continue;
 		}
 		ship_later(e, w->network,
-		    &(struct ship){.id = w->id, .account = w->account, .chat = w->chat,
-			.op = w->op, .class = w->class},
+		    &(struct ship){.id = w->id,
+			.account = w->account,
+			.chat = w->chat,
+			.op = w->op,
+			.class = w->class},
 		    plain);
 	}
 	ours->wanted = NULL;
@@ -369,7 +380,8 @@ row_plain(struct engine *e, struct rows *q, struct blob *plain)
 
 		*plain = (struct blob){NULL, 0};
 		if (db_next(p))
-			*plain = seal_unbox(e->o.seal, e->arena, slot, post, "post_text.body", db_blob(p, 0));
+			*plain = seal_unbox(
+			    e->o.seal, e->arena, slot, post, "post_text.body", db_blob(p, 0));
 		db_done(p);
 		return plain->bytes != NULL;
 	}
@@ -392,9 +404,13 @@ finish(struct engine *e, int64_t id, enum delivery_state state, enum refusal ref
 static bool
 pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms)
 {
-	struct ship s = {.id = db_int(q, 0), .account = db_int(q, 2), .chat = db_int(q, 3),
-	    .op = (enum op)db_int(q, 4), .class = (enum class)db_int(q, 5),
-	    .repeated = db_int(q, 7) > 0, .target = db_int(q, 9)};
+	struct ship s = {.id = db_int(q, 0),
+	    .account = db_int(q, 2),
+	    .chat = db_int(q, 3),
+	    .op = (enum op)db_int(q, 4),
+	    .class = (enum class)db_int(q, 5),
+	    .repeated = db_int(q, 7) > 0,
+	    .target = db_int(q, 9)};
 	const char *message = NULL;
 	struct ship *shipped;
 	struct blob plain;
@@ -439,7 +455,8 @@ pick_network(struct engine *e, struct network *n, int64_t now_ms)
 		if (rank > RANK_REPLY && n->bucket < room)
 			room = (int)n->bucket;
 		if (room > 0 && n->paused_until_ms <= now_ms) {
-			q = db_query(e->db, &pick, V(n->number, rank, now_ms, room + 2 * n->flying));
+			q = db_query(
+			    e->db, &pick, V(n->number, rank, now_ms, room + 2 * n->flying));
 			while (room > 0 && db_next(q))
 				if (pick_row(e, n, q, now_ms)) {
 					room--;
@@ -451,7 +468,8 @@ pick_network(struct engine *e, struct network *n, int64_t now_ms)
 		if (due == INT64_MAX)
 			continue;
 		if (rank > RANK_REPLY && due <= now_ms && n->bucket < 1)
-			due = now_ms + 1 + (int64_t)((1 - n->bucket) * 1000 / n->transport->per_second);
+			due = now_ms + 1 +
+			      (int64_t)((1 - n->bucket) * 1000 / n->transport->per_second);
 		if (due < n->paused_until_ms)
 			due = n->paused_until_ms;
 		if (due < n->next_due_ms)
@@ -514,14 +532,25 @@ outbox_ship(struct engine *e)
 	turn_begin(&t, e, &ours);
 	for (; s; s = s->next) {
 		struct parcel *p = &s->parcel;
-		struct shipment out = {.id = s->id, .op = s->op, .class = s->class, .who = p->who,
-		    .where = p->where, .message = p->message, .press = p->press,
-		    .media_handle = p->media_handle, .card = p->card, .set = p->set,
-		    .language = p->language, .reply_to = p->reply_to, .menu = p->menu,
-		    .description = p->description, .repeated = s->repeated};
+		struct shipment out = {.id = s->id,
+		    .op = s->op,
+		    .class = s->class,
+		    .who = p->who,
+		    .where = p->where,
+		    .message = p->message,
+		    .press = p->press,
+		    .media_handle = p->media_handle,
+		    .card = p->card,
+		    .set = p->set,
+		    .language = p->language,
+		    .reply_to = p->reply_to,
+		    .menu = p->menu,
+		    .description = p->description,
+		    .repeated = s->repeated};
 
 		out.notify = s->class != CLASS_REPLY && s->class != CLASS_SERVICE;
-		if (s->account && !p->where && !people_address(&t, s->account, &out.who, &out.where)) {
+		if (s->account && !p->where &&
+		    !people_address(&t, s->account, &out.who, &out.where)) {
 			outbox_gone(e, s->network->transport, s->id,
 			    &(struct outcome){.fate = FATE_REFUSED, .refusal = REFUSAL_GONE});
 			continue;
@@ -557,7 +586,8 @@ outbox_gone(void *engine, struct transport *transport, int64_t id, const struct 
 	f->outcome = *outcome;
 	snprintf(f->message, sizeof(f->message), "%s", outcome->message ? outcome->message : "");
 	snprintf(f->file_id, sizeof(f->file_id), "%s", outcome->file_id ? outcome->file_id : "");
-	snprintf(f->new_where, sizeof(f->new_where), "%s", outcome->new_where ? outcome->new_where : "");
+	snprintf(
+	    f->new_where, sizeof(f->new_where), "%s", outcome->new_where ? outcome->new_where : "");
 	for (int i = 0; i < n->flying; i++)
 		if (n->flying_ids[i] == id) {
 			n->flying_ids[i] = n->flying_ids[--n->flying];
@@ -768,7 +798,8 @@ outbox_recover(struct engine *e, struct network *n)
 	if (high >= e->next_delivery)
 		e->next_delivery = high + 1;
 	while (db_next(q)) {
-		struct fated f = {.id = db_int(q, 0), .network = n, .outcome = {.fate = FATE_UNCERTAIN}};
+		struct fated f = {
+		    .id = db_int(q, 0), .network = n, .outcome = {.fate = FATE_UNCERTAIN}};
 
 		fate(e, &f);
 	}
@@ -781,8 +812,7 @@ outbox_prune(struct turn *t)
 	db_run(t->db, &prune, V(t->now - 3 * 86400));
 }
 
-bool
-outbox_waits_for_morning(enum class class)
+bool outbox_waits_for_morning(enum class class)
 {
 	return classes[class].quiet;
 }

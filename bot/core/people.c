@@ -10,65 +10,69 @@
 #include "base/words.h"
 
 static const char *const people_steps[] = {
-	"CREATE TABLE person(id INTEGER PRIMARY KEY AUTOINCREMENT, slot BLOB NOT NULL,"
-	" language TEXT NOT NULL DEFAULT '', org TEXT NOT NULL DEFAULT '', pseudonym BLOB,"
-	" access INTEGER NOT NULL DEFAULT 0, joined INTEGER NOT NULL DEFAULT 0,"
-	" seen INTEGER NOT NULL DEFAULT 0, confirmed INTEGER NOT NULL DEFAULT 0,"
-	" paused_until INTEGER NOT NULL DEFAULT 0, adult INTEGER NOT NULL DEFAULT 0,"
-	" prefer TEXT NOT NULL DEFAULT '') STRICT;"
-	"CREATE TABLE account(id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	" person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE, network TEXT NOT NULL,"
-	" hash BLOB NOT NULL UNIQUE, address BLOB NOT NULL, reachable INTEGER NOT NULL DEFAULT 1) STRICT;"
-	"CREATE INDEX account_person ON account(person);"
-	"CREATE TABLE role(person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE,"
-	" role INTEGER NOT NULL, org TEXT NOT NULL, granted INTEGER NOT NULL,"
-	" PRIMARY KEY(person, role, org)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX role_role ON role(role, org);"
-	"CREATE TABLE consent(person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE,"
-	" what TEXT NOT NULL, given INTEGER NOT NULL, PRIMARY KEY(person, what)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX consent_what ON consent(what);"
-	"CREATE TABLE erasure(hash BLOB PRIMARY KEY, erased INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE ban(hash BLOB PRIMARY KEY, banned INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
-	NULL,
+    "CREATE TABLE person(id INTEGER PRIMARY KEY AUTOINCREMENT, slot BLOB NOT NULL,"
+    " language TEXT NOT NULL DEFAULT '', org TEXT NOT NULL DEFAULT '', pseudonym BLOB,"
+    " access INTEGER NOT NULL DEFAULT 0, joined INTEGER NOT NULL DEFAULT 0,"
+    " seen INTEGER NOT NULL DEFAULT 0, confirmed INTEGER NOT NULL DEFAULT 0,"
+    " paused_until INTEGER NOT NULL DEFAULT 0, adult INTEGER NOT NULL DEFAULT 0,"
+    " prefer TEXT NOT NULL DEFAULT '') STRICT;"
+    "CREATE TABLE account(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE, network TEXT NOT NULL,"
+    " hash BLOB NOT NULL UNIQUE, address BLOB NOT NULL, reachable INTEGER NOT NULL DEFAULT 1) "
+    "STRICT;"
+    "CREATE INDEX account_person ON account(person);"
+    "CREATE TABLE role(person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE,"
+    " role INTEGER NOT NULL, org TEXT NOT NULL, granted INTEGER NOT NULL,"
+    " PRIMARY KEY(person, role, org)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX role_role ON role(role, org);"
+    "CREATE TABLE consent(person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE,"
+    " what TEXT NOT NULL, given INTEGER NOT NULL, PRIMARY KEY(person, what)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX consent_what ON consent(what);"
+    "CREATE TABLE erasure(hash BLOB PRIMARY KEY, erased INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE ban(hash BLOB PRIMARY KEY, banned INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    NULL,
 };
 static const struct column people_columns[] = {
-	{"person.id", "number of a person", "membership", WITH_PERSON},
-	{"person.slot", "the person's own key, wrapped by the state key", "membership", WITH_PERSON},
-	{"person.language", "which language to speak", "membership", WITH_PERSON},
-	{"person.org", "which organisation somebody joined by", "membership", WITH_PERSON},
-	{"person.pseudonym", "the name others may see, sealed", "membership", KEY_GONE},
-	{"person.access", "what somebody may do", "membership", WITH_PERSON},
-	{"person.joined", "the day of joining", "membership", WITH_PERSON},
-	{"person.seen", "the day of the last message, to end unused profiles", "membership", WITH_PERSON},
-	{"person.confirmed", "the day of the last typed confirmation of a role", "membership", WITH_PERSON},
-	{"person.paused_until", "until when nothing is pushed", "membership", WITH_PERSON},
-	{"person.adult", "declared to be 18 or older", "membership", WITH_PERSON},
-	{"person.prefer", "the network messages go to", "membership", WITH_PERSON},
-	{"account.id", "number of an account", "membership", WITH_PERSON},
-	{"account.person", "whose account it is", "membership", WITH_PERSON},
-	{"account.network", "on which network", "membership", WITH_PERSON},
-	{"account.hash", "keyed hash of the network's id, to find it again", "membership", WITH_PERSON},
-	{"account.address", "where to send to, sealed", "membership", KEY_GONE},
-	{"account.reachable", "whether the bot may write", "membership", WITH_PERSON},
-	{"role.person", "who holds a role", "until revoked", WITH_PERSON},
-	{"role.role", "which role", "until revoked", WITH_PERSON},
-	{"role.org", "for which organisation", "until revoked", WITH_PERSON},
-	{"role.granted", "the day it was granted", "until revoked", WITH_PERSON},
-	{"consent.person", "who consented", "until withdrawn", WITH_PERSON},
-	{"consent.what", "to what", "until withdrawn", WITH_PERSON},
-	{"consent.given", "the day of consent", "until withdrawn", WITH_PERSON},
-	{"erasure.hash", "keyed hash of an erased account, so that a restore erases again",
-	    "[retention] backup days", KEYED_HASH},
-	{"erasure.erased", "when, for the retention", "[retention] backup days", AFTER_RETENTION},
-	{"ban.hash", "keyed hash of an account that was shut out", "until lifted", KEYED_HASH},
-	{"ban.banned", "the day", "until lifted", NOT_PERSONAL},
-	{0},
+    {"person.id", "number of a person", "membership", WITH_PERSON},
+    {"person.slot", "the person's own key, wrapped by the state key", "membership", WITH_PERSON},
+    {"person.language", "which language to speak", "membership", WITH_PERSON},
+    {"person.org", "which organisation somebody joined by", "membership", WITH_PERSON},
+    {"person.pseudonym", "the name others may see, sealed", "membership", KEY_GONE},
+    {"person.access", "what somebody may do", "membership", WITH_PERSON},
+    {"person.joined", "the day of joining", "membership", WITH_PERSON},
+    {"person.seen", "the day of the last message, to end unused profiles", "membership",
+	WITH_PERSON},
+    {"person.confirmed", "the day of the last typed confirmation of a role", "membership",
+	WITH_PERSON},
+    {"person.paused_until", "until when nothing is pushed", "membership", WITH_PERSON},
+    {"person.adult", "declared to be 18 or older", "membership", WITH_PERSON},
+    {"person.prefer", "the network messages go to", "membership", WITH_PERSON},
+    {"account.id", "number of an account", "membership", WITH_PERSON},
+    {"account.person", "whose account it is", "membership", WITH_PERSON},
+    {"account.network", "on which network", "membership", WITH_PERSON},
+    {"account.hash", "keyed hash of the network's id, to find it again", "membership", WITH_PERSON},
+    {"account.address", "where to send to, sealed", "membership", KEY_GONE},
+    {"account.reachable", "whether the bot may write", "membership", WITH_PERSON},
+    {"role.person", "who holds a role", "until revoked", WITH_PERSON},
+    {"role.role", "which role", "until revoked", WITH_PERSON},
+    {"role.org", "for which organisation", "until revoked", WITH_PERSON},
+    {"role.granted", "the day it was granted", "until revoked", WITH_PERSON},
+    {"consent.person", "who consented", "until withdrawn", WITH_PERSON},
+    {"consent.what", "to what", "until withdrawn", WITH_PERSON},
+    {"consent.given", "the day of consent", "until withdrawn", WITH_PERSON},
+    {"erasure.hash", "keyed hash of an erased account, so that a restore erases again",
+	"[retention] backup days", KEYED_HASH},
+    {"erasure.erased", "when, for the retention", "[retention] backup days", AFTER_RETENTION},
+    {"ban.hash", "keyed hash of an account that was shut out", "until lifted", KEYED_HASH},
+    {"ban.banned", "the day", "until lifted", NOT_PERSONAL},
+    {0},
 };
 const struct schema people_schema = {"people", people_steps, people_columns};
 
-static struct sql find = {
-    "SELECT a.id, a.reachable, p.id, p.language, p.access, p.org, p.joined, p.paused_until, p.adult,"
-    " p.slot, p.pseudonym, p.seen FROM account a JOIN person p ON p.id = a.person WHERE a.hash = ?"};
+static struct sql find = {"SELECT a.id, a.reachable, p.id, p.language, p.access, p.org, p.joined, "
+			  "p.paused_until, p.adult,"
+			  " p.slot, p.pseudonym, p.seen FROM account a JOIN person p ON p.id = "
+			  "a.person WHERE a.hash = ?"};
 static struct sql add_person = {"INSERT INTO person(slot, seen) VALUES(x'', ?)"};
 static struct sql set_slot = {"UPDATE person SET slot = ? WHERE id = ?"};
 static struct sql add_account = {
@@ -76,8 +80,8 @@ static struct sql add_account = {
 static struct sql set_seen = {"UPDATE person SET seen = ? WHERE id = ?"};
 static struct sql set_reachable = {"UPDATE account SET reachable = ? WHERE id = ?"};
 static struct sql set_address = {"UPDATE account SET address = ? WHERE id = ?"};
-static struct sql get_address = {
-    "SELECT a.address, p.slot, p.id FROM account a JOIN person p ON p.id = a.person WHERE a.id = ?"};
+static struct sql get_address = {"SELECT a.address, p.slot, p.id FROM account a JOIN person p ON "
+				 "p.id = a.person WHERE a.id = ?"};
 static struct sql get_slot = {"SELECT slot FROM person WHERE id = ?"};
 static struct sql push_account = {
     "SELECT a.id, a.network FROM account a JOIN person p ON p.id = a.person"
@@ -94,12 +98,15 @@ static struct sql set_access = {
     "UPDATE person SET access = (joined > 0) + coalesce((SELECT sum(DISTINCT role) FROM role"
     " WHERE person = person.id AND role > 1), 0) WHERE id = ?"};
 static struct sql join = {"UPDATE person SET org = ?, joined = ? WHERE id = ?"};
-static struct sql grant = {"INSERT OR IGNORE INTO role(person, role, org, granted) VALUES(?, ?, ?, ?)"};
-static struct sql revoke = {"DELETE FROM role WHERE person = ? AND role = ? AND (org = ? OR ? IS NULL)"};
+static struct sql grant = {
+    "INSERT OR IGNORE INTO role(person, role, org, granted) VALUES(?, ?, ?, ?)"};
+static struct sql revoke = {
+    "DELETE FROM role WHERE person = ? AND role = ? AND (org = ? OR ? IS NULL)"};
 static struct sql holds = {
     "SELECT 1 FROM role WHERE person = ? AND role = ? AND (org = ? OR org = '')"};
-static struct sql each_role = {"SELECT DISTINCT person FROM role WHERE role = ?"
-			       " AND (?2 IS NULL OR org = ?2 OR org = '') ORDER BY person LIMIT ?3"};
+static struct sql each_role = {
+    "SELECT DISTINCT person FROM role WHERE role = ?"
+    " AND (?2 IS NULL OR org = ?2 OR org = '') ORDER BY person LIMIT ?3"};
 static struct sql get_seen = {"SELECT seen FROM person WHERE id = ?"};
 static struct sql set_confirmed = {"UPDATE person SET confirmed = ? WHERE id = ?"};
 static struct sql must_confirm = {"SELECT confirmed < 0 FROM person WHERE id = ?"};
@@ -117,7 +124,8 @@ static struct sql by_hash = {"SELECT person FROM account WHERE hash = ?"};
 static struct sql ban = {"INSERT OR IGNORE INTO ban(hash, banned) VALUES(?, ?)"};
 static struct sql banned = {"SELECT 1 FROM ban WHERE hash = ?"};
 static struct sql consent_get = {"SELECT 1 FROM consent WHERE person = ? AND what = ?"};
-static struct sql consent_add = {"INSERT OR IGNORE INTO consent(person, what, given) VALUES(?, ?, ?)"};
+static struct sql consent_add = {
+    "INSERT OR IGNORE INTO consent(person, what, given) VALUES(?, ?, ?)"};
 static struct sql consent_drop = {"DELETE FROM consent WHERE person = ? AND what = ?"};
 
 struct sql *const people_statements[] = {&find, &add_person, &set_slot, &add_account, &set_seen,
@@ -145,8 +153,8 @@ seal_address(struct turn *t, struct blob slot, int64_t person, const char *who, 
 {
 	char *both = arena_print(t->arena, "%s\n%s", who, where ? where : who);
 
-	return seal_box(t->seal, t->arena, slot, person, "account.address",
-	    (struct blob){both, strlen(both)});
+	return seal_box(
+	    t->seal, t->arena, slot, person, "account.address", (struct blob){both, strlen(both)});
 }
 
 static void
@@ -212,7 +220,8 @@ people_find(struct turn *t, const struct event *event)
 
 		if (people_address(t, p->account, &who, &where) && strcmp(where, event->where))
 			db_run(t->db, &set_address,
-			    V(seal_address(t, p->slot, p->id, event->who, event->where), p->account));
+			    V(seal_address(t, p->slot, p->id, event->who, event->where),
+				p->account));
 	}
 	if (t->now - seen >= WRITE_SEEN_DAYS * DAY) {
 		db_run(t->db, &set_seen, V(t->now / DAY * DAY, p->id));
@@ -238,7 +247,8 @@ void
 people_left(struct turn *t, const struct event *event, bool gone)
 {
 	struct ours *ours = t->private;
-	struct blob hash = account_hash(t, ours->network->transport->name, event->who ? event->who : "");
+	struct blob hash =
+	    account_hash(t, ours->network->transport->name, event->who ? event->who : "");
 	struct rows *q = db_query(t->db, &find, V(hash));
 	int64_t account, person;
 
@@ -299,8 +309,8 @@ people_address(struct turn *t, int64_t account, const char **who, const char **w
 	char *both, *cut;
 
 	if (db_next(q))
-		plain = seal_unbox(t->seal, t->arena, db_blob(q, 1), db_int(q, 2), "account.address",
-		    db_blob(q, 0));
+		plain = seal_unbox(t->seal, t->arena, db_blob(q, 1), db_int(q, 2),
+		    "account.address", db_blob(q, 0));
 	db_done(q);
 	if (!plain.bytes)
 		return false;
@@ -338,7 +348,8 @@ seal_person(struct turn *t, int64_t person, const char *purpose, const char *tex
 		db_fail(t->db, "sealing for nobody");
 		return (struct blob){NULL, 0};
 	}
-	return seal_box(t->seal, t->arena, slot, person, purpose, (struct blob){text, strlen(text)});
+	return seal_box(
+	    t->seal, t->arena, slot, person, purpose, (struct blob){text, strlen(text)});
 }
 
 const char *
@@ -495,11 +506,11 @@ static const struct {
 	const char *name;
 	enum access role;
 } role_names[] = {
-	{"member", MEMBERS},
-	{"coordinator", COORDINATORS},
-	{"judge", JUDGES},
-	{"safety", SAFETY},
-	{"admin", ADMINS},
+    {"member", MEMBERS},
+    {"coordinator", COORDINATORS},
+    {"judge", JUDGES},
+    {"safety", SAFETY},
+    {"admin", ADMINS},
 };
 
 enum access
@@ -565,7 +576,8 @@ people_merge(struct turn *t, int64_t from, int64_t to)
 		const char *who, *where;
 
 		if (people_address(t, account, &who, &where))
-			db_run(t->db, &move_accounts, V(to, seal_address(t, slot, to, who, where), account));
+			db_run(t->db, &move_accounts,
+			    V(to, seal_address(t, slot, to, who, where), account));
 	}
 	t->subject = from;
 	happen(t, HAPPENED_LEAVING);

@@ -1,6 +1,7 @@
 /*
- * The engine: turns what networks bring into turns, keeps what is said in the outbox, sends it, and wakes for jobs.
- * Everything outside is a port, so that the same engine runs in the service, in the terminal and in the simulator.
+ * The engine: turns what networks bring into turns, keeps what is said in the outbox, sends it, and
+ * wakes for jobs. Everything outside is a port, so that the same engine runs in the service, in the
+ * terminal and in the simulator.
  */
 #ifndef CORE_ENGINE_H
 #define CORE_ENGINE_H
@@ -36,12 +37,14 @@ enum fetched {
 struct engine_ports {
 	void *ctx;
 	int64_t (*now_ms)(void *ctx); /* wall clock, UTC */
-	/* engine_tick is wanted: in the next round (at_ms <= now), or at that moment; the last order counts. */
+	/* engine_tick is wanted: in the next round (at_ms <= now), or at that moment; the last
+	 * order counts. */
 	void (*wake)(void *ctx, int64_t at_ms);
 	/* Runs `run` (perhaps on a thread) and then `done` on the loop's thread; may be at once. */
 	void (*work)(void *ctx, void (*run)(void *), void (*done)(void *), void *arg);
 	void (*fetch)(void *ctx, const struct engine_fetch *fetch);
-	/* The state cannot be trusted any more (a commit whose result is unknown): end now, start again. */
+	/* The state cannot be trusted any more (a commit whose result is unknown): end now, start
+	 * again. */
 	void (*broken)(void *ctx, const char *why);
 };
 
@@ -61,8 +64,10 @@ struct engine_options {
 /* Every schema of core and of the features, NULL-terminated, for db_open; static memory. */
 const struct schema *const *engine_schemas(const struct feature *const *features);
 /* Every statement, for `check`; calls back with each. */
-void engine_statements(const struct feature *const *features, void (*each)(void *ctx, struct sql *sql), void *ctx);
-/* Every known configuration key, core's and the features'; static memory, ended by a NULL section. */
+void engine_statements(
+    const struct feature *const *features, void (*each)(void *ctx, struct sql *sql), void *ctx);
+/* Every known configuration key, core's and the features'; static memory, ended by a NULL section.
+ */
 const struct conf_key *engine_settings(const struct feature *const *features);
 
 /* Never NULL. The engine owns nothing of the options but uses them until engine_free. */
@@ -72,7 +77,8 @@ void engine_free(struct engine *engine);
 
 /* A network joins: its cursor and state are read and it is opened. */
 void engine_add(struct engine *engine, struct transport *transport);
-/* Everybody begins to listen; what a crash left "trying" becomes uncertain or, where repeating is safe, waits. */
+/* Everybody begins to listen; what a crash left "trying" becomes uncertain or, where repeating is
+ * safe, waits. */
 void engine_start(struct engine *engine);
 /* Does all that is due: fates, jobs, pages, sending. */
 void engine_tick(struct engine *engine);
@@ -80,13 +86,16 @@ void engine_tick(struct engine *engine);
 void engine_settle(struct engine *engine);
 /* The next moment something is due, unix ms; INT64_MAX: nothing. */
 int64_t engine_next_ms(struct engine *engine);
-void engine_fetched(struct engine *engine, int64_t ticket, enum fetched how, const void *bytes, size_t length,
-    const char *content_type, const char *etag, const char *modified, const char *moved_to, const char *cause);
+void engine_fetched(struct engine *engine, int64_t ticket, enum fetched how, const void *bytes,
+    size_t length, const char *content_type, const char *etag, const char *modified,
+    const char *moved_to, const char *cause);
 /* For played conversations: what the next poll of a page brings. False: no such page. */
 bool engine_page(struct engine *engine, const char *name_or_key, const void *bytes, size_t length);
 /* Words, partners, zones and configuration were read again. */
-void engine_reload(struct engine *engine, struct words *words, struct partners *partners, struct conf *conf);
-/* One turn of the operator's (control socket, command line): `run` in a transaction of its own. False: it failed. */
+void engine_reload(
+    struct engine *engine, struct words *words, struct partners *partners, struct conf *conf);
+/* One turn of the operator's (control socket, command line): `run` in a transaction of its own.
+ * False: it failed. */
 bool engine_turn(struct engine *engine, void (*run)(struct turn *t, void *ctx), void *ctx);
 
 /* What `status` prints: text lines, or JSON. free() it. */
@@ -97,7 +106,8 @@ bool engine_tried(const struct engine *engine);
 bool engine_refused(const struct engine *engine);
 /* Counters that only grow, for the metrics file and the watchdog. */
 struct engine_counts {
-	int64_t events, duplicates, turns, failed_turns, said, sent, refused, expired, uncertain, commits;
+	int64_t events, duplicates, turns, failed_turns, said, sent, refused, expired, uncertain,
+	    commits;
 };
 struct engine_counts engine_counts(const struct engine *engine);
 

@@ -1,6 +1,6 @@
 /*
- * People: one person, one to many accounts. The only place that knows who somebody is on a network: the address is
- * sealed under the person's key, and looked up by a keyed hash.
+ * People: one person, one to many accounts. The only place that knows who somebody is on a network:
+ * the address is sealed under the person's key, and looked up by a keyed hash.
  */
 #ifndef CORE_PEOPLE_H
 #define CORE_PEOPLE_H
@@ -27,7 +27,8 @@ const char *people_org(struct turn *t, int64_t person); /* "" for a visitor or n
 unsigned people_access(struct turn *t, int64_t person);
 bool people_exists(struct turn *t, int64_t person);
 
-/* Makes the person a member of the organisation; access becomes MEMBERS. Happens: HAPPENED_JOINED. */
+/* Makes the person a member of the organisation; access becomes MEMBERS. Happens: HAPPENED_JOINED.
+ */
 void people_join(struct turn *t, int64_t person, const char *org);
 /* A role in an organisation ("" for admin, safety and judge of all). Happens: HAPPENED_ROLES. */
 void people_grant(struct turn *t, int64_t person, enum access role, const char *org);
@@ -41,10 +42,12 @@ const char *people_role_name(enum access role);
 void people_each(struct turn *t, enum access role, const char *org, int most,
     void (*each)(struct turn *t, int64_t person, void *ctx), void *ctx);
 
-/* Unix s of the last thing they did (rounded to the day), and of the last block or long silence that ended. */
+/* Unix s of the last thing they did (rounded to the day), and of the last block or long silence
+ * that ended. */
 int64_t people_seen(struct turn *t, int64_t person);
 bool people_reachable(struct turn *t, int64_t person);
-/* Whether they must type a code again before something grave: silent for 30 days, or back after a block. */
+/* Whether they must type a code again before something grave: silent for 30 days, or back after a
+ * block. */
 bool people_must_confirm(struct turn *t, int64_t person);
 void people_confirmed(struct turn *t, int64_t person);
 
@@ -55,8 +58,9 @@ void people_prefer(struct turn *t, int64_t person, const char *network);
 /* Networks of the person, separated by spaces. */
 const char *people_networks(struct turn *t, int64_t person);
 
-/* Real erasure: the slot is overwritten first, then every row goes; a keyed hash remembers that it was done, for a
- * restore. Pending messages to them are dropped. Happens first: HAPPENED_LEAVING. */
+/* Real erasure: the slot is overwritten first, then every row goes; a keyed hash remembers that it
+ * was done, for a restore. Pending messages to them are dropped. Happens first: HAPPENED_LEAVING.
+ */
 void people_erase(struct turn *t, int64_t person);
 /* By address, for `erase` on the command line; false: nobody known there. */
 bool people_erase_address(struct turn *t, const char *network, const char *who);
@@ -65,7 +69,8 @@ bool people_erase_address(struct turn *t, const char *network, const char *who);
 void people_ban(struct turn *t, int64_t person);
 bool people_banned(struct turn *t, const char *network, const char *who);
 
-/* A keyed hash (hex, 32 characters) of a person for purposes that must survive erasure without naming them. */
+/* A keyed hash (hex, 32 characters) of a person for purposes that must survive erasure without
+ * naming them. */
 const char *people_mark(struct turn *t, int64_t person, const char *purpose);
 
 #endif

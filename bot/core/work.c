@@ -1,0 +1,137 @@
+/* Long work on a thread: its own read connection and arena; the result comes back as a turn. */
+#include "core.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct running {
+	struct running *next;
+	struct engine *engine;
+	const struct work *work;
+	const struct feature *feature;
+	char *key;
+	struct blob input, result;
+	struct db *db;
+	struct arena *arena;
+	volatile bool stop;
+	volatile int percent;
+	bool orphan; /* the engine is gone: free only */
+};
+
+static void
+run(void *arg)
+{
+	struct running *r = arg;
+	struct work_input in = {
+	    .db = r->db, .arena = r->arena, .input = r->input, .stop = &r->stop};
+
+	r->result = r->work->run(&in);
+}
+
+static void
+running_free(struct running *r)
+{
+	if (r->db)
+		db_close(r->db);
+	arena_free(r->arena);
+	free((void *)(uintptr_t)r->input.bytes);
+	free(r->key);
+	free(r);
+}
+
+static void
+came_turn(struct turn *t, void *ctx)
+{
+	struct running *r = ctx;
+
+	t->feature = r->feature;
+	t->key = r->key;
+	r->work->came(t, r->result);
+}
+
+static void
+done(void *arg)
+{
+	struct running *r = arg, **at;
+
+	if (r->orphan) {
+		running_free(r);
+		return;
+	}
+	for (at = &r->engine->running; *at; at = &(*at)->next)
+		if (*at == r) {
+			*at = r->next;
+			break;
+		}
+	if (!r->stop)
+		engine_turn(r->engine, came_turn, r);
+	running_free(r);
+}
+
+bool
+work_start(struct turn *t, const char *name, const char *key, struct blob input)
+{
+	struct engine *e = t->engine;
+	struct running *r;
+	void *copy;
+
+	for (r = e->running; r; r = r->next)
+		if (!strcmp(r->work->name, name) && !strcmp(r->key, key))
+			return false;
+	r = memory_new(sizeof(*r));
+	for (const struct feature *const *f = e->o.features; *f && !r->work; f++)
+		for (const struct work *w = (*f)->works; w && w->name; w++)
+			if (!strcmp(w->name, name)) {
+				r->work = w;
+				r->feature = *f;
+			}
+	if (!r->work)
+		abort();
+	r->engine = e;
+	r->key = memory_string(key);
+	r->arena = arena_new();
+	copy = memory_new(input.length);
+	if (input.length)
+		memcpy(copy, input.bytes, input.length);
+	r->input = (struct blob){copy, input.length};
+	r->next = e->running;
+	e->running = r;
+	e->work_waits = true;
+	return true;
+}
+
+/* After the commit: what the turn wrote is what the work reads. */
+void
+work_launch(struct engine *e)
+{
+	if (!e->work_waits)
+		return;
+	e->work_waits = false;
+	for (struct running *r = e->running, *next; r; r = next) {
+		next = r->next;
+		if (r->db)
+			continue;
+		r->db = db_open_reader(e->db);
+		if (r->db)
+			db_arena(r->db, r->arena);
+		e->o.ports.work(e->o.ports.ctx, run, done, r);
+	}
+}
+
+void
+work_stop(struct turn *t, const char *name, const char *key)
+{
+	for (struct running *r = t->engine->running; r; r = r->next)
+		if (!strcmp(r->work->name, name) && !strcmp(r->key, key))
+			r->stop = true;
+}
+
+void
+work_free(struct engine *e)
+{
+	for (struct running *r = e->running; r; r = r->next) {
+		r->stop = true;
+		r->orphan = true;
+	}
+	e->running = NULL;
+}
