@@ -208,6 +208,12 @@ void route_ways_out(struct turn *t, struct card *card, bool back);
 const struct action *route_action(
     struct engine *e, const char *name, const struct feature **feature);
 
+/* menu.c */
+extern struct sql *const menu_statements[];
+void menu_happened(struct turn *t, enum happening what);
+/* Sets the menu in the person's private chats, or takes it away. */
+void menu_person(struct turn *t, int64_t person, bool leaving);
+
 /* job.c */
 extern const struct schema job_schema;
 extern struct sql *const job_statements[];

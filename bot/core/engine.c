@@ -68,7 +68,8 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
 static const struct schema *const core_schemas[] = {
     &engine_schema, &people_schema, &outbox_schema, &converse_schema, &job_schema, &page_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
-    outbox_statements, converse_statements, job_statements, page_statements};
+    outbox_statements, converse_statements, job_statements, page_statements,
+    menu_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
@@ -320,6 +321,7 @@ happen(struct turn *t, enum happening what)
 			(*f)->happened(t, what);
 		}
 	t->feature = was;
+	menu_happened(t, what);
 }
 
 void
@@ -407,6 +409,8 @@ event_turn(struct turn *t, void *ctx)
 	}
 	if (event->group && !event->to_us && event->kind != EVENT_PRESS)
 		return;
+	if (!event->who)
+		return;
 	if (!people_find(t, event))
 		return;
 	t->language = t->person->language[0] ? t->person->language : t->language;
@@ -464,6 +468,8 @@ event_came(struct engine *e, struct network *n, const struct event *event)
 		e->counts.duplicates++;
 		return;
 	}
+	if (event->kind == EVENT_UNREADABLE && event->raw)
+		set_aside(e, n, event, "unreadable");
 	turn_begin(&t, e, &ours);
 	ours.network = n;
 	if (!turn_run(e, &t, event_turn, (void *)(uintptr_t)event))

@@ -386,6 +386,8 @@ people_set_language(struct turn *t, int64_t person, const char *language)
 		t->person->language = arena_string(t->arena, language);
 		t->language = t->person->language;
 	}
+	if (people_access(t, person) & ~(unsigned)MEMBERS)
+		menu_person(t, person, false);
 }
 
 const char *

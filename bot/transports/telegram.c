@@ -1315,6 +1315,7 @@ telegram_new(const struct telegram_options *o)
 	    .slots = o->connections > 0 ? o->connections : 8,
 	    .text_scalars = TELEGRAM_TEXT_SCALARS,
 	    .buttons = true,
+	    .menus = true,
 	    .per_second = o->per_second,
 	    .per_chat_second = o->per_chat_second,
 	    .command_sign = '/',

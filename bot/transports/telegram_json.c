@@ -436,6 +436,9 @@ read_membership(struct reading *r, struct slice change)
 		return READ_BROKEN;
 	if (!slice_number(v[2], &r->event->sent_s))
 		r->event->sent_s = 0;
+	/* Who added or removed us in a group says nothing about that person. */
+	if (r->event->group)
+		r->event->who = NULL;
 	status = slice_get(v[3], "status");
 	if (slice_is(status, "\"kicked\"") || slice_is(status, "\"left\"") ||
 	    (slice_is(status, "\"restricted\"") && !slice_is(slice_get(v[3], "is_member"), "true")))

@@ -225,6 +225,7 @@ struct transport {
 	int slots;		/* shipments under way at once */
 	size_t text_scalars;	/* the longest message */
 	bool buttons;		/* choices are buttons; else the renderer numbers them */
+	bool menus;		/* shows a menu of commands: takes OP_MENU */
 	bool repeats_safely;	/* the same id twice is one message (Matrix): doubt is repeated */
 	double per_second;	/* bulk messages; 0: no limit known */
 	double per_chat_second; /* bulk messages in one chat */
