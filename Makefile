@@ -35,6 +35,8 @@ SAN_OBJ := $(LIB_SRC:%.c=$(B)/san/%.o)
 MAIN_SRC := $(wildcard bot/main.c)
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/san/unit/%)
+NET_SRC := $(sort $(wildcard tests/net/*.c))
+NET_BIN := $(NET_SRC:tests/net/%.c=$(B)/san/net/%)
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench-%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
@@ -101,6 +103,10 @@ $(B)/san/unit/%: tests/unit/%.c tests/unit/unit.h $(B)/san/libbot.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) -Itests/unit $< $(B)/san/libbot.a \
 		$(LDLIBS_PKG) -lcmocka -o $@
+$(B)/san/net/%: tests/net/%.c $(B)/san/libbot.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/san/libbot.a \
+		$(LDLIBS_PKG) -o $@
 $(B)/bench-%: tests/bench/%.c $(B)/libbot.a
 	$(CC) $(STD) $(WARN) -O2 -g $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/libbot.a $(LDLIBS_PKG) -o $@
 $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
@@ -108,7 +114,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
 	clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(DEPFLAGS) \
 		$(CFLAGS_PKG) $< $(B)/fuzz/libbot.a $(LDLIBS_PKG) -o $@
 
-test-programs: $(UNIT_BIN) $(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
+test-programs: $(UNIT_BIN) $(NET_BIN) $(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
 test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 test-programs
 	@tests/run $(ONLY)

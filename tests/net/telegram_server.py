@@ -399,7 +399,7 @@ class Server:
             writer.transport.abort()
             return False
         if what == "half":
-            raw = json.dumps(answer).encode()
+            raw = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(raw) +
                          raw[:len(raw) // 2])
             await writer.drain()
