@@ -161,10 +161,10 @@ numbered(const char *digits, size_t length)
 			return 0;
 		point = point * base + d;
 		if (point > 0x10ffff)
-			return 0;
+			return 0xfffd;
 	}
-	if (point >= 0xd800 && point < 0xe000)
-		return 0;
+	if (point == 0 || (point >= 0xd800 && point < 0xe000))
+		return 0xfffd;
 	return feed_entity_mapped(point);
 }
 

@@ -13,7 +13,8 @@ unsigned feed_entity_named(const char *name, size_t length);
 unsigned feed_entity_mapped(unsigned point);
 /*
  * The reference that begins at text[0] == '&'. Returns its length with the semicolon, 0 when this
- * is no reference but an ampersand. *point is 0 when the name or number means no character.
+ * is no reference but an ampersand. *point is 0 when nothing has that name, U+FFFD for a number
+ * that is no character.
  */
 size_t feed_entity_read(const char *text, size_t length, unsigned *point);
 

@@ -213,7 +213,9 @@ attributes_put(struct feed_mend *m, const char *p, size_t length)
 		if (n < n_seen || n_seen == MAX_ATTRIBUTES)
 			continue;
 		memcpy(m->seen[n_seen++], name, sizeof(name));
-		buf_print(&m->out, " %s=\"", name);
+		buf_string(&m->out, " ");
+		buf_string(&m->out, name);
+		buf_string(&m->out, "=\"");
 		out_value(m, p + v.from, v.length);
 		buf_string(&m->out, "\"");
 	}
@@ -223,7 +225,9 @@ attributes_put(struct feed_mend *m, const char *p, size_t length)
 static void
 close_top(struct feed_mend *m)
 {
-	buf_print(&m->out, "</%s>", m->names[--m->depth]);
+	buf_string(&m->out, "</");
+	buf_string(&m->out, m->names[--m->depth]);
+	buf_string(&m->out, ">");
 	if (m->depth == 0)
 		m->state = AFTER;
 }
@@ -262,19 +266,33 @@ close_same(struct feed_mend *m, const char *name)
 			close_top(m);
 }
 
+/* Before the root: what a broken server prints above its feed is passed over, a page is not. */
+static bool
+is_root(const char *name)
+{
+	const char *colon = strchr(name, ':'), *local = colon ? colon + 1 : name;
+
+	return strcasecmp(local, "rss") == 0 || strcasecmp(local, "rdf") == 0 ||
+	       strcasecmp(local, "feed") == 0 || strcasecmp(local, "channel") == 0 ||
+	       strcasecmp(local, "html") == 0;
+}
+
 static void
 tag_begin(struct feed_mend *m, const char *p, size_t length)
 {
 	char name[MAX_NAME + 1];
 	size_t n = name_read(p, length, name);
 
+	if (m->depth == 0 && !is_root(name))
+		return;
 	if (m->depth)
 		close_same(m, name);
 	if (m->depth == FEED_MAX_DEPTH) {
 		refuse(m, FEED_TOO_DEEP);
 		return;
 	}
-	buf_print(&m->out, "<%s", name);
+	buf_string(&m->out, "<");
+	buf_string(&m->out, name);
 	/* Depth first: attributes of the root are not "outside". */
 	memcpy(m->names[m->depth++], name, sizeof(name));
 	m->rooted = true;

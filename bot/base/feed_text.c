@@ -354,3 +354,21 @@ feed_text_url(struct arena *arena, const char *base, const char *text, size_t le
 		url = arena_string(arena, url);
 	return strlen(url) > FEED_MAX_URL ? NULL : url;
 }
+
+bool
+feed_text_is_media(const char *type, const char *url)
+{
+	static const char *const ends[] = {".mp3", ".m4a", ".mp4", ".m4v", ".ogg", ".opus", ".aac",
+	    ".wav", ".flac", ".mov", ".webm"};
+	size_t i, n = strcspn(url, "?#");
+
+	if (type && (strncasecmp(type, "audio/", 6) == 0 || strncasecmp(type, "video/", 6) == 0))
+		return true;
+	if (type && strncasecmp(type, "image/", 6) == 0)
+		return false;
+	for (i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		if (n > strlen(ends[i]) &&
+		    strncasecmp(url + n - strlen(ends[i]), ends[i], strlen(ends[i])) == 0)
+			return true;
+	return false;
+}

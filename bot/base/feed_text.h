@@ -21,6 +21,8 @@ char *feed_text_base64(struct arena *arena, const char *text, size_t length, siz
  * it stays relative. NULL when empty, too long, or of another scheme.
  */
 const char *feed_text_url(struct arena *arena, const char *base, const char *text, size_t length);
+/* Sound or moving pictures, by the type (may be NULL) or else by the end of the address. */
+bool feed_text_is_media(const char *type, const char *url);
 /* One code point of valid UTF-8 appended; returns its bytes (1 to 4). */
 size_t feed_text_put(char *out, unsigned point);
 

@@ -169,6 +169,20 @@ feed_mends_what_is_not_well_formed(void **state)
 	assert_string_equal(f->items[1].guid, "2");
 }
 
+/* A server's complaint above the feed; the same above a page is still a page. */
+static void
+feed_finds_itself_below_noise(void **state)
+{
+	struct feed *f = parse("<br />\n<b>Warning</b>: include() in <i>/x.php</i> on line 3<br>"
+			       "<?xml version='1.0'?>" RSS("<item><guid>1</guid></item>"));
+
+	(void)state;
+	assert_int_equal(f->problem, FEED_FINE);
+	assert_int_equal(f->count, 1);
+	f = parse("Warning <br><html><pre>" RSS("<item><guid>1</guid></item>") "</pre></html>");
+	assert_int_equal(f->problem, FEED_NOT_A_FEED);
+}
+
 static void
 feed_mends_a_forgotten_quote(void **state)
 {
@@ -388,7 +402,7 @@ feed_cleans_text(void **state)
 	    {"x<script>alert(1)</script>y<style>p{}</style>z", "xyz"},
 	    {"a<!-- b --> c<br/>d", "a c d"},
 	    {"1 < 2 and 3 > 2 <3", "1 < 2 and 3 > 2 <3"},
-	    {"&#8217;&#x2019;&#146;&rsquo;&nope;&#0;&#xd800;", "’’’’&nope;&#0;&#xd800;"},
+	    {"&#8217;&#x2019;&#146;&rsquo;&nope;&#0;&#xd800;", "’’’’&nope;��"},
 	    {"&lt;b&gt; stays", "<b> stays"},
 	    {"\xd7\xa9\xe2\x80\x8f.", "\xd7\xa9\xe2\x80\x8f."},
 	    {"a\xff\xc3", "a\xef\xbf\xbd\xef\xbf\xbd"},
@@ -1263,6 +1277,7 @@ static const struct CMUnitTest tests[] = {
     T(feed_reads_atom),
     T(feed_reads_rdf),
     T(feed_mends_what_is_not_well_formed),
+    T(feed_finds_itself_below_noise),
     T(feed_mends_a_forgotten_quote),
     T(feed_keeps_whole_items_of_a_cut_one),
     T(feed_refuses_what_is_none),
