@@ -1053,6 +1053,57 @@ feed_names_the_newest_of_real_ones(void **state)
 	assert_int_equal(right, i);
 }
 
+static bool
+text_same(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Made not well-formed at its very beginning, a feed says the same as before. */
+static void
+feed_mends_without_loss(void **state)
+{
+	size_t i, k, same = 0, total = 0;
+
+	(void)state;
+	if (!unit_shared("feeds/real/en-anchor.xml"))
+		skip();
+	for (i = 0; i < sizeof(reals) / sizeof(*reals); i++) {
+		char path[256], *bytes, *bad;
+		size_t length;
+		struct feed *a = real_parse(reals[i]), *b;
+
+		snprintf(path, sizeof(path), "../shared/data/feeds/real/%s.xml", reals[i]);
+		bytes = unit_read(path, &length);
+		bad = malloc(length + 2);
+		memcpy(bad, "& ", 2);
+		memcpy(bad + 2, bytes, length);
+		b = feed_parse(arena, bad, length + 2, NULL);
+		free(bytes);
+		free(bad);
+		assert_false(b->well_formed);
+		assert_int_equal(b->problem, FEED_FINE);
+		assert_true(text_same(a->title, b->title) && text_same(a->image, b->image));
+		assert_int_equal(a->count, b->count);
+		for (k = 0; k < a->count; k++) {
+			const struct feed_item *x = &a->items[k], *y = &b->items[k];
+			bool ok = text_same(x->title, y->title) && text_same(x->link, y->link) &&
+				  text_same(x->guid, y->guid) &&
+				  text_same(x->enclosure_url, y->enclosure_url) &&
+				  text_same(x->image, y->image) &&
+				  x->published_s == y->published_s &&
+				  x->duration_s == y->duration_s && x->episode == y->episode;
+			if (!ok)
+				printf("# %s: %s | %s\n", reals[i], x->title, y->title);
+			same += ok;
+			total++;
+		}
+		arena_forget(arena);
+	}
+	printf("# items of real feeds read the same when mended: %zu/%zu\n", same, total);
+	assert_int_equal(same, total);
+}
+
 static void
 feed_names_each_of_a_series_once(void **state)
 {
@@ -1294,6 +1345,7 @@ static const struct CMUnitTest tests[] = {
     T(feed_holds_the_cases),
     T(feed_stands_every_input),
     T(feed_names_the_newest_of_real_ones),
+    T(feed_mends_without_loss),
     T(feed_names_each_of_a_series_once),
     T(feed_reads_dates),
     T(feed_holds_the_derived),
