@@ -118,6 +118,7 @@ struct ours {
 	struct network *network;
 	struct wanted *wanted, **last;
 	bool answered; /* a toast was said for the press */
+	bool from_group; /* a button in a group was pressed: the answer is private */
 	/* conversation, as it stood at the start of the turn and as it is now */
 	const struct flow *flow;
 	int step;

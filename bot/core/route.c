@@ -166,6 +166,22 @@ owner(struct engine *e, const struct command *c)
 	return NULL;
 }
 
+/* Others read along: only a word, and the way to the private chat, where the link asks again. */
+static void
+in_private(struct turn *t, const struct command *c)
+{
+	const char *start = ((struct ours *)t->private)->network->transport->link_start;
+	struct card *card = words(t, "engine.in_private", NULL);
+	const char *key = arena_print(t->arena, "menu.%s", c->name);
+
+	if (*start)
+		card_choice_link(card,
+		    words_has(t->words, key) ? words_flat(t, key, NULL)
+					     : arena_print(t->arena, "/%s", c->name),
+		    arena_print(t->arena, "%s%s", start, c->name));
+	say(t, card);
+}
+
 void
 route_run(struct turn *t, const struct command *c, const char *rest)
 {
@@ -175,7 +191,7 @@ route_run(struct turn *t, const struct command *c, const char *rest)
 		return;
 	}
 	if (t->group && !c->public_place) {
-		say(t, words(t, "engine.in_private", NULL));
+		in_private(t, c);
 		return;
 	}
 	t->rest = rest;
@@ -230,6 +246,18 @@ choose_menu(struct turn *t, struct card *card)
 		}
 }
 
+/* "start=events" is what a group's button leads to: the command, in private. */
+static bool
+linked_command(struct turn *t, const char *payload)
+{
+	const struct command *c = route_command(t->engine, payload);
+
+	if (!c || c->hidden || !strcmp(c->name, "start"))
+		return false;
+	route_run(t, c, "");
+	return true;
+}
+
 /* "/start j_abc", "!start j_abc", "start j_abc": a link's payload. */
 static bool
 deep_link(struct turn *t, const char *payload)
@@ -247,7 +275,7 @@ deep_link(struct turn *t, const char *payload)
 			(*f)->linked(t);
 			return true;
 		}
-	return false;
+	return linked_command(t, payload);
 }
 
 /* Splits "/word@bot rest" and "!word rest"; a plain word counts when it is the whole message. */
@@ -345,7 +373,7 @@ route_message(struct turn *t)
 	bool first = t->person->fresh && !t->group;
 
 	t->replied = outbox_replied(t, t->person->account, t->event->reply_to);
-	if (c && !strcmp(c->name, "start") && *rest && deep_link(t, rest))
+	if (c && !strcmp(c->name, "start") && *rest && !t->group && deep_link(t, rest))
 		return;
 	if (c && !(first && c->access)) {
 		route_run(t, c, rest);
@@ -361,14 +389,31 @@ route_message(struct turn *t)
 		unknown(t);
 		return;
 	}
-	if (converse_number(t) || converse_answer(t) || heard(t))
+	/* A conversation belongs to the private chat: its next question must not be asked here. */
+	if (t->group || converse_number(t) || converse_answer(t) || heard(t))
 		return;
 	unknown(t);
+}
+
+/* A press in a group is answered in private: who said yes is nobody's business. */
+static void
+press_in_group(struct turn *t)
+{
+	struct event *event = arena_alloc(t->arena, sizeof(*event));
+
+	*event = *t->event;
+	event->group = false;
+	event->where = event->message = NULL;
+	t->event = event;
+	t->group = false;
+	((struct ours *)t->private)->from_group = true;
 }
 
 void
 route_press(struct turn *t)
 {
+	if (t->group)
+		press_in_group(t);
 	if (!converse_press(t, t->event->token))
 		converse_stale(t);
 	if (t->event->press && !((struct ours *)t->private)->answered)

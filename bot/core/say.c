@@ -337,6 +337,10 @@ edit(struct turn *t, struct card *card)
 	struct ours *ours = t->private;
 	struct wanted *w;
 
+	if (ours->from_group) {
+		say(t, card);
+		return;
+	}
 	if (!t->event || t->event->kind != EVENT_PRESS || !t->event->message || t->group) {
 		if (t->pressed && !t->group && t->chosen)
 			edit_delivery(t, t->pressed, card);
