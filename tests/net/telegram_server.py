@@ -119,6 +119,8 @@ class Server:
         self.lock = threading.RLock()
         self.connections = set()
         self.last_offset = None
+        self.hook = None      # called at each request: number, method, "before" or "after"
+        self.count = 0
 
     # ---- life ----
 
@@ -369,12 +371,16 @@ class Server:
                                                "description": no.text})
         with self.lock:
             self.requests.append((time.time(), method, arguments.get("chat_id")))
+            self.count += 1
+            number = self.count
+        if self.hook:
+            self.hook(number, method, "before")
         what, value = self._fault(method, arguments)
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
-        return await self._faulty(writer, method, arguments, what, value)
+        return await self._faulty(writer, method, arguments, what, value, number)
 
-    async def _faulty(self, writer, method, arguments, what, value):
+    async def _faulty(self, writer, method, arguments, what, value, number):
         html = b"<html><body>502 Bad Gateway</body></html>"
         if what == "delay":
             await asyncio.sleep(value)
@@ -395,6 +401,8 @@ class Server:
             writer.transport.abort()
             return False
         answer = await self._do(method, arguments, writer)
+        if self.hook:
+            self.hook(number, method, "after")
         if what == "after":             # done, no answer
             writer.transport.abort()
             return False
