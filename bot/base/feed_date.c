@@ -210,6 +210,20 @@ iso_time(const char *p, struct date *d)
 	return !*p || zone_number(p, d) || zone_name(p, d);
 }
 
+/* The day of the year stands in d->month: counted from January, so a leap year needs no care. */
+static bool
+ordinal_date(const char *behind, struct date *d, int64_t *unix_s)
+{
+	int64_t first;
+	int days = d->month;
+
+	d->month = 1;
+	if (days < 1 || days > 366 || !iso_time(behind, d) || !date_done(d, &first))
+		return false;
+	*unix_s = first + (int64_t)(days - 1) * 86400;
+	return true;
+}
+
 /* "2003", "2003-12", "2003-12-31", "20031231", "2003-365", "-0312" (2003-12), "2003-012-31". */
 static bool
 iso_date(const char *p, int64_t *unix_s)
@@ -240,16 +254,7 @@ iso_date(const char *p, int64_t *unix_s)
 			if (number(&p, 2, &d.day) == 0)
 				return false;
 		} else if (n == 3) {
-			/* The day of the year: counted from January, whatever the month then says.
-			 */
-			int64_t first;
-			int days = d.month;
-
-			d.month = 1;
-			if (days < 1 || days > 366 || !iso_time(p, &d) || !date_done(&d, &first))
-				return false;
-			*unix_s = first + (int64_t)(days - 1) * 86400;
-			return true;
+			return ordinal_date(p, &d, unix_s);
 		}
 	}
 	return (!digit(*p) && *p != '-') && iso_time(p, &d) && date_done(&d, unix_s);
@@ -314,29 +319,35 @@ year_of(int value, int digits)
 	return digits == 3 ? 1900 + value : value;
 }
 
-/* One word of a date in words; false when it fits nowhere. A weekday's name says nothing. */
+/* The day, then the year: "6", "6th", "2022", "22". */
 static bool
-word_came(const char *word, struct date *d, bool *stray)
+number_came(const char *p, struct date *d)
 {
-	const char *p = word;
-	int value, n;
+	int value, n = number(&p, 5, &value);
+
+	if (*p && strcasecmp(p, "st") && strcasecmp(p, "nd") && strcasecmp(p, "rd") &&
+	    strcasecmp(p, "th"))
+		return false;
+	if (d->day == UNSET && n <= 2) {
+		d->day = value;
+		return true;
+	}
+	if (d->year != UNSET || n > 4 || n < 2)
+		return false;
+	d->year = year_of(value, n);
+	return true;
+}
+
+/* One word of a date; false when it fits nowhere. A weekday's name, or any other, says nothing. */
+static bool
+word_came(const char *word, struct date *d)
+{
+	int n;
 
 	if (strchr(word, ':') && digit(*word))
 		return !d->has_time && clock_time(word, d);
-	if (digit(*word)) {
-		n = number(&p, 5, &value);
-		if (*p && strcasecmp(p, "st") && strcasecmp(p, "nd") && strcasecmp(p, "rd") &&
-		    strcasecmp(p, "th"))
-			return false;
-		if (d->day == UNSET && n <= 2) {
-			d->day = value;
-			return true;
-		}
-		if (d->year != UNSET || n > 4 || n < 2)
-			return false;
-		d->year = year_of(value, n);
-		return true;
-	}
+	if (digit(*word))
+		return number_came(word, d);
 	if (*word == '+' || *word == '-')
 		return d->has_zone || zone_number(word, d);
 	if (d->month == UNSET && (n = month_named(word)) > 0) {
@@ -347,47 +358,34 @@ word_came(const char *word, struct date *d, bool *stray)
 		return true;
 	if (strcasecmp(word, "PM") == 0 && d->has_time && d->hour < 12)
 		d->hour += 12;
-	/* A word that is neither weekday nor zone is forgiven, but not two where a month should be.
-	 */
-	*stray = true;
 	return true;
+}
+
+/* "31-Dec-2002" becomes three words. */
+static void
+dashes_part(char *text)
+{
+	char *dash = strchr(text, '-');
+
+	if (!dash || dash == text || !digit(dash[-1]) || digit(dash[1]))
+		return;
+	*dash = ' ';
+	dash = strchr(dash, '-');
+	if (dash)
+		*dash = ' ';
 }
 
 /* RFC 822 and asctime, in any order of day, month, year, time and zone. */
 static bool
-word_date(const char *text, int64_t *unix_s)
+word_date(char *text, int64_t *unix_s)
 {
 	struct date d = {.year = UNSET, .month = UNSET, .day = UNSET};
-	const char *p = text;
-	bool stray = false;
+	char *word, *rest = text;
 
-	while (*p) {
-		char word[32];
-		size_t n = strcspn(p, " \t\r\n,()");
-		char *dash;
-
-		if (n >= sizeof(word))
+	dashes_part(text);
+	while ((word = strsep(&rest, " \t\r\n,()")))
+		if (*word && !word_came(word, &d))
 			return false;
-		if (n) {
-			snprintf(word, sizeof(word), "%.*s", (int)n, p);
-			/* "31-Dec-2002" */
-			while (digit(*word) && !strchr(word, ':') && (dash = strchr(word, '-'))) {
-				*dash = 0;
-				if (!word_came(word, &d, &stray))
-					return false;
-				memmove(word, dash + 1, strlen(dash + 1) + 1);
-				if (!digit(*word) && (dash = strchr(word, '-'))) {
-					*dash = 0;
-					if (!word_came(word, &d, &stray))
-						return false;
-					memmove(word, dash + 1, strlen(dash + 1) + 1);
-				}
-			}
-			if (!word_came(word, &d, &stray))
-				return false;
-		}
-		p += n + (p[n] != 0);
-	}
 	return d.year != UNSET && d.month != UNSET && d.day != UNSET && date_done(&d, unix_s);
 }
 
