@@ -231,6 +231,15 @@ void page_poll(struct engine *e);
 void page_free(struct engine *e);
 void page_status(struct turn *t);
 
+/* join.c */
+extern const struct schema join_schema;
+extern struct sql *const join_statements[];
+
+/* ticket.c */
+extern const struct schema ticket_schema;
+extern struct sql *const ticket_statements[];
+void ticket_prune(struct turn *t);
+
 /* work.c */
 void work_launch(struct engine *e);
 void work_free(struct engine *e);

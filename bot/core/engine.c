@@ -66,10 +66,11 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
     &meta_get, &meta_set, NULL};
 
 static const struct schema *const core_schemas[] = {
-    &engine_schema, &people_schema, &outbox_schema, &converse_schema, &job_schema, &page_schema};
+    &engine_schema, &people_schema, &outbox_schema, &converse_schema, &job_schema, &page_schema, &join_schema,
+    &ticket_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
-    outbox_statements, converse_statements, job_statements, page_statements,
-    menu_statements};
+    outbox_statements, converse_statements, job_statements, page_statements, join_statements,
+    ticket_statements, menu_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
@@ -813,4 +814,5 @@ engine_prune(struct turn *t)
 	db_run(t->db, &inbox_prune, V(t->now - 7 * 86400));
 	db_run(t->db, &poison_prune, V(t->now - 7 * 86400));
 	outbox_prune(t);
+	ticket_prune(t);
 }

@@ -1,5 +1,6 @@
 /* Which command, choice or conversation a message is for. */
 #include "core.h"
+#include "core/help.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -418,4 +419,16 @@ route_press(struct turn *t)
 		converse_stale(t);
 	if (t->event->press && !((struct ours *)t->private)->answered)
 		toast(t, NULL);
+}
+
+const struct command *
+help_command(struct turn *t, int i)
+{
+	return route_listed(t->engine, (size_t)i);
+}
+
+bool
+help_allowed(struct turn *t, const struct command *command)
+{
+	return route_allowed(t, command->access);
 }

@@ -1,0 +1,103 @@
+/* /privacy, /mydata, /forgetme: honest words with the live numbers, a complete export, real deletion. */
+#include "core/people.h"
+#include "core/turn.h"
+
+#include <string.h>
+
+#include "base/conf.h"
+
+static void
+privacy(struct turn *t)
+{
+	static const char *const periods[] = {"visitor", "event", "ticket", "audit", "backup", NULL};
+	struct card *card = words(t, "privacy.text", NULL);
+
+	for (const char *const *p = periods; *p; p++) {
+		int64_t days = conf_number(t->conf, "retention", NULL, *p);
+
+		card_line(card, words_n(t, arena_print(t->arena, "privacy.keep_%s", *p), days, NULL));
+	}
+	choose(t, card, "privacy.mydata", "engine.command", "mydata");
+	choose(t, card, "privacy.forgetme", "engine.command", "forgetme");
+	card_same_row(card);
+	say(t, card);
+}
+
+/* Every row about this person, table by table, read from the schema itself: a new table cannot be forgotten. */
+static void
+mydata(struct turn *t)
+{
+	static struct sql tables = {
+	    "SELECT m.name, f.\"from\" FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f"
+	    " WHERE m.type = 'table' AND f.\"table\" = 'person' ORDER BY m.name, f.\"from\""};
+	struct card *card = words(t, "mydata.title", NULL);
+	struct buf b = {.maximum = 4 << 20};
+
+	buf_string(&b, "{\n\"person\": ");
+	mydata_rows(t, &b, "person", "id");
+	struct rows *q = db_query(t->db, &tables, NONE);
+	while (db_next(q)) {
+		buf_print(&b, ",\n\"%s.%s\": ", db_text(q, 0), db_text(q, 1));
+		mydata_rows(t, &b, db_text(q, 0), db_text(q, 1));
+	}
+	buf_string(&b, "\n}\n");
+	card_file(card, file_new(t, "mydata.json", b.bytes, b.length), "mydata.json", "application/json", NULL);
+	buf_free(&b);
+	card->flags |= CARD_PROTECT;
+	say_private(t, card);
+}
+
+static void
+forgetme(struct turn *t)
+{
+	struct card *card = words(t, "forgetme.ask", NULL);
+
+	choose(t, card, "forgetme.yes", "privacy.forget", "");
+	choose(t, card, "forgetme.no", "engine.command", "privacy");
+	say(t, card);
+}
+
+/* The last word goes to a chat without a person: nothing is kept of it either. */
+static void
+forget(struct turn *t)
+{
+	struct card *card = words(t, "forgetme.done", NULL);
+
+	flow_end(t);
+	people_erase(t, t->person->id);
+	say_erased(t, card);
+}
+
+static void
+prune_visitors(struct turn *t)
+{
+	static struct sql old = {
+	    "SELECT id FROM person WHERE joined = 0 AND access = 0 AND seen < ? LIMIT 500"};
+	struct rows *q = db_query(t->db, &old,
+	    V(t->now - 86400 * conf_number(t->conf, "retention", NULL, "visitor")));
+
+	while (db_next(q))
+		people_erase(t, db_int(q, 0));
+}
+
+static const struct command commands[] = {
+    {.name = "privacy", .run = privacy},
+    {.name = "mydata", .run = mydata, .hidden = true},
+    {.name = "forgetme", .run = forgetme, .hidden = true},
+    {0},
+};
+static const struct action actions[] = {
+    {"privacy.forget", ANYONE, forget},
+    {0},
+};
+static const struct job jobs[] = {
+    {.name = "privacy.visitors", .every_s = 86400, .run = prune_visitors},
+    {0},
+};
+
+const struct feature feature_privacy = {
+    .name = "privacy",
+    .commands = commands,
+    .actions = actions,
+    .jobs = jobs,
+};
