@@ -613,6 +613,8 @@ people_erase(struct turn *t, int64_t person)
 		db_run(t->db, &remember_erasure, V(db_blob(q, 3), t->now / DAY * DAY));
 	db_run(t->db, &wipe_slot, V(person));
 	db_run(t->db, &delete_person, V(person));
+	if (t->person && t->person->id == person)
+		t->person->slot.length = 0;
 }
 
 bool

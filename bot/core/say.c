@@ -212,6 +212,19 @@ say_private(struct turn *t, struct card *card)
 	say_to(t, card, true);
 }
 
+void
+say_erased(struct turn *t, struct card *card)
+{
+	struct ours *ours = t->private;
+	struct wanted *w = wanted(t, ours->network, OP_SEND, CLASS_REPLY);
+
+	w->parcel.who = t->event->who;
+	w->parcel.where = t->event->where;
+	w->chat = chat_number(t, t->event->where);
+	w->parcel.card = card;
+	outbox_want(t, w);
+}
+
 /* ---- to others ---- */
 
 static int64_t
@@ -369,8 +382,8 @@ toast(struct turn *t, struct card *card)
 	}
 	ours->answered = true;
 	w = wanted(t, ours->network, OP_ANSWER, CLASS_SERVICE);
-	to_here(t, w, false);
-	/* A chat of its own: an answer need not wait for the messages before it. */
+	/* A chat of its own, and nobody's: it waits for no message before it, and an erasure does not silence it. */
+	w->parcel.where = t->event->where ? t->event->where : t->event->who;
 	w->chat = chat_number(t, t->event->press);
 	w->expires = t->now + 30;
 	w->parcel.press = t->event->press;

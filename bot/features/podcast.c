@@ -22,7 +22,7 @@ static const char *const steps[] = {
 	" STRICT, WITHOUT ROWID;"
 	"CREATE TABLE podcast_subscriber(person INTEGER PRIMARY KEY REFERENCES person(id)"
 	" ON DELETE CASCADE, since INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE podcast_state(podcast TEXT PRIMARY KEY, problem TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+	"CREATE TABLE podcast_push(only_row INTEGER PRIMARY KEY, pushed INTEGER NOT NULL) STRICT;",
 	NULL,
 };
 static const struct column columns[] = {
@@ -44,8 +44,8 @@ static const struct column columns[] = {
 	    "while configured", NOT_PERSONAL},
 	{"podcast_subscriber.person", "who asked to hear of new episodes", "until switched off", WITH_PERSON},
 	{"podcast_subscriber.since", "the day", "until switched off", WITH_PERSON},
-	{"podcast_state.podcast", "which podcast", "while configured", NOT_PERSONAL},
-	{"podcast_state.problem", "what was wrong with the last feed", "while configured", NOT_PERSONAL},
+	{"podcast_push.only_row", "there is one row", "for ever", NOT_PERSONAL},
+	{"podcast_push.pushed", "when subscribers last heard: at most once a day", "for ever", NOT_PERSONAL},
 	{0},
 };
 static const struct schema schema = {"podcast", steps, columns};
@@ -73,7 +73,9 @@ static struct sql subscribed = {"SELECT 1 FROM podcast_subscriber WHERE person =
 static struct sql subscribe = {"INSERT OR IGNORE INTO podcast_subscriber(person, since) VALUES(?, ?)"};
 static struct sql unsubscribe = {"DELETE FROM podcast_subscriber WHERE person = ?"};
 static struct sql subscribers = {"SELECT person FROM podcast_subscriber ORDER BY person"};
-static struct sql *const statements[] = {&newest, &search, &known, &any, &remember, &add, &unheard,
+static struct sql last = {"SELECT pushed FROM podcast_push"};
+static struct sql set_last = {"INSERT OR REPLACE INTO podcast_push(only_row, pushed) VALUES(1, ?)"};
+static struct sql *const statements[] = {&last, &set_last, &newest, &search, &known, &any, &remember, &add, &unheard,
     &heard, &subscribed, &subscribe, &unsubscribe, &subscribers, NULL};
 
 enum { OLDER = 5, DAY = 86400 };
@@ -268,11 +270,7 @@ feed_came(struct turn *t, const struct page *page)
 static void
 announce(struct turn *t)
 {
-	static struct sql last = {"SELECT problem FROM podcast_state WHERE podcast = ''"};
-	static struct sql set_last = {
-	    "INSERT OR REPLACE INTO podcast_state(podcast, problem) VALUES('', ?)"};
-	const char *text = db_string(t->db, &last, NONE);
-	int64_t since = text ? strtoll(text, NULL, 10) : 0;
+	int64_t since = db_number(t->db, &last, NONE, 0);
 	struct rows *q, *people;
 
 	if (!db_exists(t->db, &unheard, NONE))
@@ -298,7 +296,7 @@ announce(struct turn *t)
 		tell(t, db_int(people, 0), CLASS_REMINDER, t->now + 3 * DAY, card);
 	}
 	db_run(t->db, &heard, NONE);
-	db_run(t->db, &set_last, V((const char *)arena_print(t->arena, "%lld", (long long)t->now)));
+	db_run(t->db, &set_last, V(t->now));
 }
 
 static void

@@ -1,4 +1,5 @@
 /* /privacy, /mydata, /forgetme: honest words with the live numbers, a complete export, real deletion. */
+#include "core/mine.h"
 #include "core/people.h"
 #include "core/turn.h"
 
@@ -23,26 +24,15 @@ privacy(struct turn *t)
 	say(t, card);
 }
 
-/* Every row about this person, table by table, read from the schema itself: a new table cannot be forgotten. */
+/* Everything, as a file: what is stored is what is shown. */
 static void
 mydata(struct turn *t)
 {
-	static struct sql tables = {
-	    "SELECT m.name, f.\"from\" FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f"
-	    " WHERE m.type = 'table' AND f.\"table\" = 'person' ORDER BY m.name, f.\"from\""};
 	struct card *card = words(t, "mydata.title", NULL);
-	struct buf b = {.maximum = 4 << 20};
+	struct blob json = mine_json(t, t->person->id);
 
-	buf_string(&b, "{\n\"person\": ");
-	mydata_rows(t, &b, "person", "id");
-	struct rows *q = db_query(t->db, &tables, NONE);
-	while (db_next(q)) {
-		buf_print(&b, ",\n\"%s.%s\": ", db_text(q, 0), db_text(q, 1));
-		mydata_rows(t, &b, db_text(q, 0), db_text(q, 1));
-	}
-	buf_string(&b, "\n}\n");
-	card_file(card, file_new(t, "mydata.json", b.bytes, b.length), "mydata.json", "application/json", NULL);
-	buf_free(&b);
+	card_file(card, file_new(t, "mydata.json", json.bytes, json.length), "mydata.json",
+	    "application/json", NULL);
 	card->flags |= CARD_PROTECT;
 	say_private(t, card);
 }
@@ -68,11 +58,12 @@ forget(struct turn *t)
 	say_erased(t, card);
 }
 
+static struct sql old = {"SELECT id FROM person WHERE joined = 0 AND access = 0 AND seen < ? LIMIT 500"};
+static struct sql *const statements[] = {&old, NULL};
+
 static void
 prune_visitors(struct turn *t)
 {
-	static struct sql old = {
-	    "SELECT id FROM person WHERE joined = 0 AND access = 0 AND seen < ? LIMIT 500"};
 	struct rows *q = db_query(t->db, &old,
 	    V(t->now - 86400 * conf_number(t->conf, "retention", NULL, "visitor")));
 
@@ -97,6 +88,7 @@ static const struct job jobs[] = {
 
 const struct feature feature_privacy = {
     .name = "privacy",
+    .statements = statements,
     .commands = commands,
     .actions = actions,
     .jobs = jobs,

@@ -102,6 +102,8 @@ const char *translation(struct turn *t, const char *language, const struct trans
 void say(struct turn *t, struct card *card);
 /* To the person's private chat even when they wrote in a group. */
 void say_private(struct turn *t, struct card *card);
+/* To the chat of somebody who was erased in this turn: nothing of it is tied to a person. */
+void say_erased(struct turn *t, struct card *card);
 /* To somebody else (or from a job), in the class given; held back for quiet hours, pause and
  * consent by class. `expires` unix s, 0: the class's own. The id of the delivery, 0 when they
  * cannot be reached. */

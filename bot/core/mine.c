@@ -1,0 +1,125 @@
+#include "core/mine.h"
+
+#include "core.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TABLES = 96 };
+
+static struct sql tables = {
+    "SELECT m.name, f.\"from\" FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f"
+    " WHERE m.type = 'table' AND f.\"table\" = 'person' ORDER BY m.name, f.\"from\""};
+static struct sql table_columns = {"SELECT name FROM pragma_table_info(?)"};
+
+/* One statement for each table, kept: the schema does not change while the program runs. */
+static struct sql *
+select_of(struct turn *t, const char *table, const char *by)
+{
+	static struct sql made[TABLES];
+	static char texts[TABLES][160];
+	char text[160];
+	int i = 0;
+
+	(void)t;
+	snprintf(text, sizeof(text), "SELECT * FROM \"%s\" WHERE \"%s\" = ?", table, by);
+	while (i < TABLES && texts[i][0] && strcmp(texts[i], text))
+		i++;
+	if (i == TABLES)
+		return NULL;
+	if (!texts[i][0]) {
+		memcpy(texts[i], text, sizeof(text));
+		made[i].text = texts[i];
+	}
+	return &made[i];
+}
+
+static void
+json_text(struct buf *b, const char *s)
+{
+	buf_string(b, "\"");
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			buf_print(b, "\\%c", c);
+		else if (c < 0x20)
+			buf_print(b, "\\u%04x", c);
+		else
+			buf_add(b, s, 1);
+	}
+	buf_string(b, "\"");
+}
+
+/* Keys and hashes are bytes, not words. */
+static bool
+printable(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t')
+			return false;
+	return true;
+}
+
+static void
+one_value(struct turn *t, struct buf *b, struct rows *q, int column, int64_t person, const char *purpose)
+{
+	struct blob blob = db_blob(q, column);
+	const char *text, *own;
+
+	if (db_is_null(q, column)) {
+		buf_string(b, "null");
+		return;
+	}
+	text = db_text(q, column);
+	/* A sealed column opens under its own name, or it is a key or a hash and only its length is told. */
+	own = unseal_person(t, person, purpose, blob);
+	if (own)
+		json_text(b, own);
+	else if (text && strlen(text) == blob.length && printable(text))
+		json_text(b, text);
+	else
+		buf_print(b, "\"(%zu bytes that only the server reads)\"", blob.length);
+}
+
+static void
+rows_of(struct turn *t, struct buf *b, const char *table, const char *by, int64_t person)
+{
+	const char *names[40];
+	int count = 0, n = 0;
+	struct rows *q = db_query(t->db, &table_columns, V(table));
+	struct sql *select = select_of(t, table, by);
+
+	while (db_next(q) && count < 40)
+		names[count++] = db_text(q, 0);
+	buf_print(b, "\"%s\": [", table);
+	q = select ? db_query(t->db, select, V(person)) : NULL;
+	while (q && db_next(q)) {
+		buf_string(b, n++ ? ",\n  {" : "\n  {");
+		for (int i = 0; i < count; i++) {
+			buf_print(b, "%s\"%s\": ", i ? ", " : "", names[i]);
+			one_value(t, b, q, i, person, arena_print(t->arena, "%s.%s", table, names[i]));
+		}
+		buf_string(b, "}");
+	}
+	buf_string(b, "]");
+}
+
+struct blob
+mine_json(struct turn *t, int64_t person)
+{
+	struct buf b = {.maximum = 8 << 20};
+	struct rows *q = db_query(t->db, &tables, NONE);
+	struct blob out;
+
+	buf_string(&b, "{\n");
+	rows_of(t, &b, "person", "id", person);
+	while (db_next(q)) {
+		buf_string(&b, ",\n");
+		rows_of(t, &b, db_text(q, 0), db_text(q, 1), person);
+	}
+	buf_string(&b, "\n}\n");
+	out = (struct blob){arena_copy(t->arena, b.bytes, b.length), b.length};
+	buf_free(&b);
+	return out;
+}
