@@ -32,7 +32,9 @@ LIB_SRC := $(sort $(foreach l,$(LAYERS),$(wildcard bot/$(l)/*.c)))
 FEATURES := $(basename $(notdir $(sort $(wildcard bot/features/*.c))))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/obj/%.o)
 SAN_OBJ := $(LIB_SRC:%.c=$(B)/san/%.o)
-MAIN_SRC := $(wildcard bot/main.c)
+MAIN_SRC := $(sort $(wildcard bot/*.c))
+MAIN_OBJ := $(MAIN_SRC:%.c=$(B)/obj/%.o)
+MAIN_SAN := $(MAIN_SRC:%.c=$(B)/san/%.o)
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(B)/san/unit/%)
 NET_SRC := $(sort $(wildcard tests/net/*.c))
@@ -90,9 +92,9 @@ $(B)/san/libbot.a: $(SAN_OBJ)
 $(B)/fuzz/libbot.a: $(FUZZ_OBJ)
 	@rm -f $@ && ar rcs $@ $^
 
-$(B)/alumhub-bot: $(B)/obj/bot/main.o $(B)/libbot.a
+$(B)/alumhub-bot: $(MAIN_OBJ) $(B)/libbot.a
 	$(CC) $(RELEASE) $(HARDEN_LD) $^ $(LDLIBS_PKG) -o $@
-$(B)/san/alumhub-bot: $(B)/san/bot/main.o $(B)/san/libbot.a
+$(B)/san/alumhub-bot: $(MAIN_SAN) $(B)/san/libbot.a
 	$(CC) $(SANITIZE) $^ $(LDLIBS_PKG) -o $@
 $(B)/alumhub-picture: bot/picture/picture.c
 	@mkdir -p $(@D)

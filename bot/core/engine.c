@@ -389,6 +389,21 @@ fetched_media(struct turn *t)
 		t->feature->happened(t, HAPPENED_MEDIA);
 }
 
+/* What was chosen, else what the network hints at ("he", "ar-PS", old "iw"), else the first configured. */
+static const char *
+spoken(struct turn *t, const struct event *event)
+{
+	char hint[3] = "";
+
+	if (t->person->language[0])
+		return t->person->language;
+	if (event->language)
+		snprintf(hint, sizeof(hint), "%s", event->language);
+	if (!strcmp(hint, "iw"))
+		snprintf(hint, sizeof(hint), "he");
+	return words_speaks(t->words, hint) ? arena_string(t->arena, hint) : t->language;
+}
+
 /* One event as a turn. */
 static void
 event_turn(struct turn *t, void *ctx)
@@ -414,7 +429,7 @@ event_turn(struct turn *t, void *ctx)
 		return;
 	if (!people_find(t, event))
 		return;
-	t->language = t->person->language[0] ? t->person->language : t->language;
+	t->language = spoken(t, event);
 	converse_load(t);
 	people_back(t);
 	if (event->kind == EVENT_REACHABLE || too_fast(t))

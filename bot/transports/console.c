@@ -16,6 +16,7 @@ struct console {
 	struct transport_up up;
 	FILE *out;
 	bool terminal;
+	char language[8];
 	int64_t lines; /* the number of the last line: event ids never repeat */
 	int64_t printed[CONSOLE_SLOTS];
 	int printed_count;
@@ -41,12 +42,21 @@ console_poll(struct transport *transport)
 	c->up.health(c->up.engine, transport, HEALTH_GOOD, "");
 }
 
+void
+console_language(struct transport *transport, const char *language)
+{
+	struct console *c = (struct console *)transport;
+
+	snprintf(c->language, sizeof(c->language), "%s", language ? language : "");
+}
+
 bool
 console_line(struct transport *transport, const char *who, const char *line)
 {
 	struct console *c = (struct console *)transport;
 	char id[24];
-	struct event event = {.id = id, .kind = EVENT_MESSAGE, .who = who, .where = who, .text = line};
+	struct event event = {.id = id, .kind = EVENT_MESSAGE, .who = who, .where = who, .text = line,
+	    .language = c->language[0] ? c->language : NULL};
 	struct batch batch = {.cursor = id, .events = &event, .event_count = 1};
 
 	snprintf(id, sizeof(id), "%" PRId64, ++c->lines);

@@ -9,6 +9,8 @@ struct transport;
 
 /* `out` stays the caller's. `terminal`: prompts and colours are wanted. Freed by its close operation. */
 struct transport *console_new(FILE *out, bool terminal);
+/* The language hint that comes with every message; NULL: none. Copied. */
+void console_language(struct transport *transport, const char *language);
 /* One line that `who` typed. False: it could not be committed. */
 bool console_line(struct transport *transport, const char *who, const char *line);
 /* Reports what was printed since the last call; main calls it until nothing is left. True: something was. */

@@ -1,0 +1,264 @@
+#include "app.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/civil.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/partners.h"
+#include "base/words.h"
+#include "base/zone.h"
+#include "store/seal.h"
+
+#define FEATURE(name) extern const struct feature feature_##name;
+#include "feature_list.h"
+#undef FEATURE
+#define FEATURE(name) &feature_##name,
+const struct feature *const features[] = {
+#include "feature_list.h"
+    NULL,
+};
+
+static int
+complain(int status, char *why)
+{
+	fprintf(stderr, "alumhub-bot: %s\n", why ? why : "failed");
+	free(why);
+	return status;
+}
+
+static char *
+join_path(const char *a, const char *b)
+{
+	size_t n = strlen(a) + strlen(b) + 2;
+	char *path = memory_new(n);
+
+	snprintf(path, n, "%s/%s", a, b);
+	return path;
+}
+
+/* The installed data folder, else config/ beside the binary's parent. */
+static char *
+content(struct app *app, const char *key, const char *name)
+{
+	const char *set = conf_text(app->conf, "content", NULL, key);
+	char self[1024], *slash, *path;
+	ssize_t n;
+
+	if (set)
+		return memory_string(set);
+	path = join_path("/usr/share/alumhub-bot", name);
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n <= 0)
+		return path;
+	self[n] = 0;
+	for (int up = 0; up < 2 && (slash = strrchr(self, '/')); up++)
+		*slash = 0;
+	if (access(path, R_OK) || strncmp(self, "/usr", 4)) {
+		char *folder = join_path(self, "config"), *beside = join_path(folder, name);
+
+		/* build/san/alumhub-bot stands one folder deeper. */
+		if (access(beside, R_OK) && (slash = strrchr(self, '/'))) {
+			*slash = 0;
+			free(folder);
+			free(beside);
+			folder = join_path(self, "config");
+			beside = join_path(folder, name);
+		}
+		free(folder);
+		if (!access(beside, R_OK)) {
+			free(path);
+			return beside;
+		}
+		free(beside);
+	}
+	return path;
+}
+
+static char *
+overrides(struct app *app)
+{
+	const char *text;
+
+	zone_override_clear(app->zones);
+	for (int i = 0; (text = conf_each(app->conf, "bot", "zone_override", i)); i++) {
+		char zone[64], wall[40], offset[16], sign = '+';
+		int hours = 0, minutes = 0;
+		struct civil civil;
+		const char *bad = "expected ZONE YYYY-MM-DDTHH:MM +HH:MM";
+
+		if (sscanf(text, "%63s %39s %15s", zone, wall, offset) == 3 && civil_read(wall, &civil) &&
+		    sscanf(offset, "%c%2d:%2d", &sign, &hours, &minutes) == 3 &&
+		    (sign == '+' || sign == '-'))
+			bad = zone_override(app->zones, zone, &civil,
+			    (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60));
+		if (bad) {
+			char why[400];
+
+			snprintf(why, sizeof(why), "%s: [bot] zone_override = %s: %s",
+			    app->arguments->config, text, bad);
+			return memory_string(why);
+		}
+	}
+	return NULL;
+}
+
+static char *
+check_zones(struct app *app)
+{
+	const char *const *names = conf_list(app->conf, "bot", NULL, "time_zones");
+	char why[300];
+
+	for (; *names; names++)
+		if (!zone_find(app->zones, *names)) {
+			snprintf(why, sizeof(why), "%s: [bot] time_zones: expected names of zones, not %s",
+			    app->arguments->config, *names);
+			return memory_string(why);
+		}
+	return NULL;
+}
+
+int
+app_read(struct app *app, const struct arguments *arguments)
+{
+	char *why = NULL, *slash;
+	const char *database;
+
+	app->arguments = arguments;
+	app->conf = conf_load(arguments->config, engine_settings(features), &why);
+	if (!app->conf)
+		return complain(EXIT_CONFIG, why);
+	database = conf_text(app->conf, "bot", NULL, "database");
+	app->state_folder = memory_string(database);
+	slash = strrchr(app->state_folder, '/');
+	if (slash)
+		*slash = 0;
+	else
+		snprintf(app->state_folder, 2, ".");
+	app->key_file = conf_text(app->conf, "bot", NULL, "key_file")
+			    ? memory_string(conf_text(app->conf, "bot", NULL, "key_file"))
+			    : join_path(app->state_folder, "state-key");
+	app->words_folder = content(app, "words", "words");
+	app->partners_file = content(app, "partners", "partners.json");
+	app->words = words_load(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), &why);
+	if (!app->words)
+		return complain(EXIT_CONFIG, why);
+	app->partners = partners_load(app->partners_file, &why);
+	if (!app->partners)
+		return complain(EXIT_CONFIG, why);
+	app->zones = zones_open(NULL);
+	why = check_zones(app);
+	if (!why)
+		why = overrides(app);
+	return why ? complain(EXIT_CONFIG, why) : EXIT_DONE;
+}
+
+int
+app_open(struct app *app, bool lock)
+{
+	struct db_options options = {.path = conf_text(app->conf, "bot", NULL, "database"),
+	    .read_only = !lock, .schemas = engine_schemas(features)};
+	char *why = NULL;
+	bool fresh = access(options.path, F_OK) != 0;
+
+	app->seal = seal_open(app->key_file, lock && fresh, &why);
+	if (!app->seal)
+		return complain(EXIT_CONFIG, why);
+	if (db_open(&app->db, &options, &why) != DB_OK)
+		return complain(EXIT_FAILED, why);
+	return EXIT_DONE;
+}
+
+static void
+broken(void *ctx, const char *why)
+{
+	struct app *app = ctx;
+
+	if (why && !strcmp(why, "wrong key"))
+		fprintf(stderr, "alumhub-bot: %s: expected the key that %s was made with\n", app->key_file,
+		    conf_text(app->conf, "bot", NULL, "database"));
+	else
+		fprintf(stderr, "alumhub-bot: %s: %s; nothing that was acknowledged is lost\n",
+		    conf_text(app->conf, "bot", NULL, "database"), why ? why : "cannot be written");
+	fflush(NULL);
+	_exit(why && !strcmp(why, "wrong key") ? EXIT_CONFIG : EXIT_FAILED);
+}
+
+int
+app_engine(struct app *app, const struct engine_ports *ports, bool training)
+{
+	struct engine_options options = {.ports = *ports, .features = features, .db = app->db,
+	    .seal = app->seal, .words = app->words, .zones = app->zones, .partners = app->partners,
+	    .conf = app->conf, .state_folder = app->state_folder, .training = training};
+
+	options.ports.broken = broken;
+	app->engine = engine_new(&options);
+	return EXIT_DONE;
+}
+
+bool
+app_reload(struct app *app)
+{
+	char *why = NULL;
+	struct words *words =
+	    words_load(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), &why);
+	struct partners *partners = words ? partners_load(app->partners_file, &why) : NULL;
+
+	if (!partners) {
+		log_event(LOG_ERROR, "reload.refused", "%s", why ? why : "");
+		free(why);
+		words_free(words);
+		return false;
+	}
+	zones_reload(app->zones);
+	engine_reload(app->engine, words, partners, app->conf);
+	words_free(app->words);
+	partners_free(app->partners);
+	app->words = words;
+	app->partners = partners;
+	return true;
+}
+
+void
+app_fetch_file(struct app *app, const struct engine_fetch *fetch)
+{
+	FILE *f = fopen(fetch->url + strlen("file://"), "rb");
+	struct buf b = {.maximum = fetch->body_max};
+	char chunk[16384];
+	size_t n;
+
+	if (!f) {
+		engine_fetched(app->engine, fetch->ticket, FETCHED_FAILED, "", 0, NULL, NULL, NULL, NULL,
+		    "the file cannot be read");
+		return;
+	}
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_add(&b, chunk, n);
+	fclose(f);
+	engine_fetched(app->engine, fetch->ticket, b.overflowed ? FETCHED_FAILED : FETCHED_NEW,
+	    b.bytes ? b.bytes : "", b.length, NULL, NULL, NULL, NULL, b.overflowed ? "too big" : NULL);
+	buf_free(&b);
+}
+
+void
+app_close(struct app *app)
+{
+	engine_free(app->engine);
+	db_close(app->db);
+	seal_close(app->seal);
+	if (app->zones)
+		zones_close(app->zones);
+	partners_free(app->partners);
+	words_free(app->words);
+	conf_free(app->conf);
+	free(app->state_folder);
+	free(app->key_file);
+	free(app->words_folder);
+	free(app->partners_file);
+}

@@ -1,0 +1,68 @@
+/* What every command of the program is assembled from. Only the files beside main.c see all layers. */
+#ifndef APP_H
+#define APP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/engine.h"
+#include "store/db.h"
+
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 64,
+	EXIT_REFUSED = 77, /* by every configured server */
+	EXIT_CONFIG = 78,
+};
+
+struct arguments {
+	const char *config;
+	const char *as, *language;		     /* chat */
+	const char *role, *org, *uses, *days, *qr; /* invite */
+	const char *file;			     /* backup, restore */
+	bool json;
+};
+
+struct app {
+	const struct arguments *arguments;
+	struct conf *conf;
+	struct words *words;
+	struct partners *partners;
+	struct zones *zones;
+	struct seal *seal;
+	struct db *db;
+	struct engine *engine;
+	char *state_folder, *words_folder, *partners_file, *key_file;
+	char problem[400]; /* set by the broken port */
+};
+
+extern const struct feature *const features[];
+
+/* Reads configuration, words, partners, zones. EXIT_DONE, or a status after a complaint on standard error. */
+int app_read(struct app *app, const struct arguments *arguments);
+/* Opens key and database too. `lock`: as the one who writes. */
+int app_open(struct app *app, bool lock);
+/* Makes the engine on these ports (ctx and functions set). */
+int app_engine(struct app *app, const struct engine_ports *ports, bool training);
+void app_close(struct app *app);
+/* The content of a file:// address, to engine_fetched. */
+void app_fetch_file(struct app *app, const struct engine_fetch *fetch);
+/* Reads words, partners and overrides again and gives them to the engine; false: the old ones stay. */
+bool app_reload(struct app *app);
+
+/* The commands: each answers an exit status. */
+int chat_main(struct app *app);
+int run_main(struct app *app);
+int check_main(struct app *app);
+int version_main(void);
+int invite_main(struct app *app);
+int status_main(struct app *app);
+int erase_main(struct app *app);
+int backup_main(struct app *app);
+int restore_main(struct app *app);
+/* What the control socket is asked: the reply's status, the text appended. */
+struct buf;
+int admin_answer(struct app *app, const char *line, struct buf *reply);
+
+#endif

@@ -1,0 +1,225 @@
+/* alumhub-bot chat: the bot in the terminal, and played conversations from a pipe. */
+#include "app.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/civil.h"
+#include "base/conf.h"
+#include "base/memory.h"
+#include "base/words.h"
+#include "base/zone.h"
+#include "transports/console.h"
+
+enum { NAME_MOST = 40 };
+
+struct chat {
+	struct app *app;
+	struct transport *console;
+	int64_t frozen_ms; /* 0: the real clock; after the first `##` the clock stands still between moves */
+};
+
+static int64_t
+now_ms(void *ctx)
+{
+	struct chat *c = ctx;
+	struct timespec now;
+
+	if (c->frozen_ms)
+		return c->frozen_ms;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+wake(void *ctx, int64_t at_ms)
+{
+	(void)ctx;
+	(void)at_ms;
+}
+
+/* In the terminal long work is done at once, so that a played conversation is always the same. */
+static void
+work(void *ctx, void (*run)(void *), void (*done)(void *), void *arg)
+{
+	(void)ctx;
+	run(arg);
+	done(arg);
+}
+
+static void
+fetch(void *ctx, const struct engine_fetch *f)
+{
+	struct chat *c = ctx;
+
+	if (!strncmp(f->url, "file://", 7))
+		app_fetch_file(c->app, f);
+	else
+		engine_fetched(c->app->engine, f->ticket, FETCHED_FAILED, "", 0, NULL, NULL, NULL, NULL,
+		    "the terminal has no network");
+}
+
+static void
+settle(struct chat *c)
+{
+	do
+		engine_settle(c->app->engine);
+	while (console_report(c->console));
+}
+
+/* Everything due on the way happens at its own moment. */
+static void
+move_clock(struct chat *c, int64_t target_ms)
+{
+	settle(c);
+	for (int i = 0; i < 1000000; i++) {
+		int64_t next = engine_next_ms(c->app->engine);
+
+		if (next > target_ms)
+			break;
+		if (next > c->frozen_ms)
+			c->frozen_ms = next;
+		settle(c);
+	}
+	c->frozen_ms = target_ms;
+	settle(c);
+}
+
+/* "+48h", "+3d", "+30m", or "2027-03-26T01:59 Asia/Jerusalem". */
+static bool
+clock_line(struct chat *c, const char *text)
+{
+	int64_t now = now_ms(c), n;
+	char *end, wall[40], zone_name[64] = "UTC";
+	struct civil civil;
+	const struct zone *zone;
+
+	text += strspn(text, " ");
+	if (!c->frozen_ms)
+		c->frozen_ms = now;
+	if (*text == '+') {
+		n = strtoll(text + 1, &end, 10);
+		n *= *end == 'd' ? 86400000 : *end == 'h' ? 3600000 : *end == 'm' ? 60000 : 1000;
+		move_clock(c, now + n);
+		return true;
+	}
+	if (sscanf(text, "%39s %63s", wall, zone_name) < 1 || !civil_read(wall, &civil))
+		return false;
+	zone = zone_find(c->app->zones, zone_name);
+	if (!zone)
+		return false;
+	n = zone_instant(zone, &civil) * 1000;
+	if (n < now)
+		c->frozen_ms = n;
+	move_clock(c, n);
+	return true;
+}
+
+static bool
+page_line(struct chat *c, const char *text)
+{
+	char name[128], file[1024], *bytes;
+	struct stat st;
+	FILE *f;
+	bool known;
+
+	if (sscanf(text, "%127s %1023s", name, file) != 2)
+		return false;
+	f = fopen(file, "rb");
+	if (!f || fstat(fileno(f), &st)) {
+		if (f)
+			fclose(f);
+		fprintf(stderr, "alumhub-bot: page: %s cannot be read\n", file);
+		return true;
+	}
+	bytes = memory_new((size_t)st.st_size + 1);
+	known = fread(bytes, 1, (size_t)st.st_size, f) == (size_t)st.st_size &&
+		engine_page(c->app->engine, name, bytes, (size_t)st.st_size);
+	fclose(f);
+	free(bytes);
+	if (!known)
+		fprintf(stderr, "alumhub-bot: page: expected the name of a configured feed or calendar, not %s\n",
+		    name);
+	settle(c);
+	return true;
+}
+
+/* "noor: hello" speaks as noor. */
+static const char *
+speaker(const char *line, char *name)
+{
+	size_t n = 0;
+
+	while (n < NAME_MOST && (isalnum((unsigned char)line[n]) || line[n] == '_' || line[n] == '-'))
+		n++;
+	if (!n || line[n] != ':' || line[n + 1] != ' ')
+		return line;
+	memcpy(name, line, n);
+	name[n] = 0;
+	return line + n + 2;
+}
+
+static void
+one_line(struct chat *c, char *line)
+{
+	char name[NAME_MOST + 1];
+	const char *text;
+
+	line[strcspn(line, "\r\n")] = 0;
+	if (!strncmp(line, "## ", 3) && clock_line(c, line + 3))
+		return;
+	if (!strncmp(line, "page ", 5) && page_line(c, line + 5))
+		return;
+	if (!line[0])
+		return;
+	snprintf(name, sizeof(name), "%s", c->app->arguments->as);
+	text = speaker(line, name);
+	console_line(c->console, name, text);
+	settle(c);
+}
+
+int
+chat_main(struct app *app)
+{
+	struct chat c = {.app = app};
+	struct engine_ports ports = {.ctx = &c, .now_ms = now_ms, .wake = wake, .work = work, .fetch = fetch};
+	bool terminal = isatty(0) && isatty(1);
+	char *line = NULL;
+	size_t room = 0;
+	int status;
+
+	if (app->arguments->language && !words_speaks(app->words, app->arguments->language)) {
+		fprintf(stderr, "alumhub-bot: --language: expected one of the configured languages\n");
+		return EXIT_USAGE;
+	}
+	mkdir(app->state_folder, 0700);
+	status = app_open(app, true);
+	if (status != EXIT_DONE)
+		return status;
+	app_engine(app, &ports, true);
+	c.console = console_new(stdout, terminal);
+	console_language(c.console, app->arguments->language);
+	engine_add(app->engine, c.console);
+	engine_start(app->engine);
+	settle(&c);
+	if (terminal) {
+		console_line(c.console, app->arguments->as, "/start");
+		settle(&c);
+		fputs("> ", stdout);
+		fflush(stdout);
+	}
+	while (getline(&line, &room, stdin) > 0) {
+		one_line(&c, line);
+		if (terminal) {
+			fputs("> ", stdout);
+			fflush(stdout);
+		}
+	}
+	free(line);
+	return EXIT_DONE;
+}
