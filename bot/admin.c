@@ -1,0 +1,389 @@
+/* invite, status, backup, restore, erase, check, version: asked of the service when it runs, else done here. */
+#include "app.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "base/memory.h"
+#include "base/partners.h"
+#include "base/words.h"
+#include "core/join.h"
+#include "core/people.h"
+#include "io/control.h"
+#include "store/seal.h"
+
+extern char **environ;
+
+enum { ASK_TIMEOUT_MS = 120000, USES_DEFAULT = 1, DAYS_DEFAULT = 14 };
+
+/* ---- what is asked, in the service or here ---- */
+
+struct question {
+	struct app *app;
+	const char *line;
+	struct buf *reply;
+	int status;
+};
+
+static void
+invite_turn(struct turn *t, void *ctx)
+{
+	struct question *q = ctx;
+	char role[32], org[128] = "";
+	long long uses, days;
+	const char *code;
+	enum access access;
+
+	if (sscanf(q->line, "invite %31s %lld %lld %127s", role, &uses, &days, org) < 3)
+		return;
+	access = people_role(role);
+	code = join_make(t, access, org, uses, days);
+	buf_print(q->reply, "%s\n", code);
+	q->status = EXIT_DONE;
+}
+
+static void
+erase_turn(struct turn *t, void *ctx)
+{
+	struct question *q = ctx;
+	const char *who = strchr(q->line, ':');
+	char network[32] = "";
+
+	sscanf(q->line, "erase %31[a-z]", network);
+	if (!who || !network[0])
+		return;
+	buf_string(q->reply, people_erase_address(t, network, who + 1) ? "erased\n" : "nobody known there\n");
+	q->status = EXIT_DONE;
+}
+
+static int
+backup(struct app *app, const char *file, struct buf *reply)
+{
+	char plain[1200];
+	char *why;
+
+	snprintf(plain, sizeof(plain), "%s.plain", file);
+	why = db_copy_to(app->db, plain, NULL, NULL);
+	if (!why)
+		why = seal_file(app->seal, plain, file);
+	unlink(plain);
+	if (!why) {
+		why = seal_unfile(app->seal, file, plain);
+		unlink(plain);
+	}
+	if (why)
+		buf_print(reply, "%s\n", why);
+	free(why);
+	return why ? EXIT_FAILED : EXIT_DONE;
+}
+
+int
+admin_answer(struct app *app, const char *line, struct buf *reply)
+{
+	struct question q = {app, line, reply, EXIT_USAGE};
+
+	if (!strncmp(line, "status", 6)) {
+		char *text = engine_status(app->engine, strstr(line, "json") != NULL);
+
+		buf_string(reply, text);
+		free(text);
+		return EXIT_DONE;
+	}
+	if (!strncmp(line, "backup ", 7))
+		return backup(app, line + 7, reply);
+	if (!strncmp(line, "invite ", 7) && !engine_turn(app->engine, invite_turn, &q))
+		return EXIT_FAILED;
+	if (!strncmp(line, "erase ", 6)) {
+		if (!engine_turn(app->engine, erase_turn, &q))
+			return EXIT_FAILED;
+		db_checkpoint(app->db);
+	}
+	return q.status;
+}
+
+/* ---- asking ---- */
+
+static int64_t
+now_ms(void *ctx)
+{
+	struct timespec now;
+
+	(void)ctx;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+wake(void *ctx, int64_t at_ms)
+{
+	(void)ctx;
+	(void)at_ms;
+}
+
+/* The service's answer, or our own when the lock is free. */
+static int
+ask(struct app *app, const char *line, struct buf *reply)
+{
+	char path[1100];
+	struct engine_ports ports = {.ctx = app, .now_ms = now_ms, .wake = wake};
+	int status;
+
+	snprintf(path, sizeof(path), "%s/control", app->state_folder);
+	if (!access(path, F_OK)) {
+		status = control_ask(path, line, ASK_TIMEOUT_MS, reply);
+		if (status >= 0)
+			return status;
+	}
+	if (!app->db) {
+		status = app_open(app, true);
+		if (status != EXIT_DONE)
+			return status;
+		app_engine(app, &ports, true);
+	}
+	return admin_answer(app, line, reply);
+}
+
+static int
+ask_and_print(struct app *app, const char *line)
+{
+	struct buf reply = {.maximum = CONTROL_ASK_MAX};
+	int status = ask(app, line, &reply);
+
+	fputs(reply.bytes ? reply.bytes : "", status == EXIT_DONE ? stdout : stderr);
+	buf_free(&reply);
+	return status;
+}
+
+int
+status_main(struct app *app)
+{
+	return ask_and_print(app, app->arguments->json ? "status json" : "status");
+}
+
+static bool
+whole_number(const char *text, long long otherwise, long long most, long long *number)
+{
+	char *end;
+
+	*number = otherwise;
+	if (!text)
+		return true;
+	*number = strtoll(text, &end, 10);
+	return !*end && end != text && *number >= 1 && *number <= most;
+}
+
+/* The small second program draws, and ends. */
+static int
+draw_qr(const char *text, const char *file)
+{
+	char self[1024], *slash;
+	char *argv[5];
+	pid_t pid;
+	int status;
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 24);
+
+	if (n <= 0)
+		return EXIT_FAILED;
+	self[n] = 0;
+	slash = strrchr(self, '/');
+	snprintf(slash + 1, 20, "alumhub-picture");
+	if (access(self, X_OK)) {
+		/* build/san/alumhub-bot: the picture program stands one folder up. */
+		*slash = 0;
+		slash = strrchr(self, '/');
+		snprintf(slash + 1, 20, "alumhub-picture");
+	}
+	argv[0] = self;
+	argv[1] = (char[]){"qr"};
+	argv[2] = (char *)(uintptr_t)file;
+	argv[3] = (char *)(uintptr_t)text;
+	argv[4] = NULL;
+	if (posix_spawn(&pid, self, NULL, NULL, argv, environ) || waitpid(pid, &status, 0) != pid ||
+	    status) {
+		fprintf(stderr, "alumhub-bot: %s: the picture could not be drawn\n", file);
+		return EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+int
+invite_main(struct app *app)
+{
+	const struct arguments *a = app->arguments;
+	struct buf reply = {.maximum = 4096};
+	char line[400], link[300];
+	long long uses, days;
+	int status;
+
+	if (!a->role || !people_role(a->role)) {
+		fprintf(stderr, "alumhub-bot: --role: expected member, coordinator, judge, safety or admin\n");
+		return EXIT_USAGE;
+	}
+	if (!whole_number(a->uses, USES_DEFAULT, 100000, &uses) ||
+	    !whole_number(a->days, DAYS_DEFAULT, 3650, &days)) {
+		fprintf(stderr, "alumhub-bot: --uses and --days: expected a whole number from 1\n");
+		return EXIT_USAGE;
+	}
+	if ((people_role(a->role) & (MEMBERS | COORDINATORS)) && !a->org) {
+		fprintf(stderr, "alumhub-bot: --org: expected the id of an organisation for a %s\n", a->role);
+		return EXIT_USAGE;
+	}
+	if (a->org && !partners_find(app->partners, a->org)) {
+		fprintf(stderr, "alumhub-bot: --org: expected an id that stands in %s, not %s\n",
+		    app->partners_file, a->org);
+		return EXIT_USAGE;
+	}
+	snprintf(line, sizeof(line), "invite %s %lld %lld %s", a->role, uses, days, a->org ? a->org : "");
+	status = ask(app, line, &reply);
+	if (status == EXIT_DONE && reply.bytes) {
+		reply.bytes[strcspn(reply.bytes, "\n")] = 0;
+		snprintf(link, sizeof(link), "https://t.me/?start=j_%s", reply.bytes);
+		printf("j_%s\n%s\n!start j_%s\n", reply.bytes, link, reply.bytes);
+		if (a->qr)
+			status = draw_qr(link, a->qr);
+	} else {
+		fputs(reply.bytes ? reply.bytes : "", stderr);
+	}
+	buf_free(&reply);
+	return status;
+}
+
+int
+erase_main(struct app *app)
+{
+	char *input = NULL, line[600];
+	size_t room = 0;
+	int status = EXIT_DONE, one;
+
+	while (getline(&input, &room, stdin) > 0) {
+		input[strcspn(input, "\r\n")] = 0;
+		if (!input[0])
+			continue;
+		snprintf(line, sizeof(line), "erase %s", input);
+		one = ask_and_print(app, line);
+		if (one != EXIT_DONE)
+			status = one;
+		if (one == EXIT_USAGE)
+			fprintf(stderr, "alumhub-bot: expected NETWORK:ID\n");
+	}
+	free(input);
+	return status;
+}
+
+int
+backup_main(struct app *app)
+{
+	char line[CONTROL_LINE_MAX], folder[2000];
+	const char *file = app->arguments->file;
+
+	if (file[0] != '/' && getcwd(folder, sizeof(folder)))
+		snprintf(line, sizeof(line), "backup %.1900s/%.1900s", folder, file);
+	else
+		snprintf(line, sizeof(line), "backup %.3900s", file);
+	return ask_and_print(app, line);
+}
+
+/* Into a state that nobody uses and that does not exist yet. */
+int
+restore_main(struct app *app)
+{
+	const char *database = conf_text(app->conf, "bot", NULL, "database");
+	char *why = NULL;
+	int status;
+
+	if (!access(database, F_OK)) {
+		fprintf(stderr, "alumhub-bot: %s: expected no state there; move it away first\n", database);
+		return EXIT_FAILED;
+	}
+	app->seal = seal_open(app->key_file, false, &why);
+	if (app->seal)
+		why = seal_unfile(app->seal, app->arguments->file, database);
+	if (why) {
+		fprintf(stderr, "alumhub-bot: %s\n", why);
+		free(why);
+		unlink(database);
+		return EXIT_FAILED;
+	}
+	seal_close(app->seal);
+	app->seal = NULL;
+	status = app_open(app, true);
+	if (status != EXIT_DONE)
+		unlink(database);
+	return status;
+}
+
+/* ---- check, version ---- */
+
+struct checking {
+	struct db *db;
+	int wrong;
+};
+
+static void
+check_words(void *ctx, const char *what)
+{
+	(void)ctx;
+	fprintf(stderr, "alumhub-bot: %s\n", what);
+}
+
+static void
+check_statement(void *ctx, struct sql *sql)
+{
+	struct checking *c = ctx;
+	const char *why = db_check(c->db, sql);
+
+	if (!why)
+		return;
+	fprintf(stderr, "alumhub-bot: %s: %s\n", why, sql->text);
+	c->wrong++;
+}
+
+/* Nothing of the state is touched: the schema is made anew in memory. */
+int
+check_main(struct app *app)
+{
+	struct checking c = {0};
+	struct db_options options = {.path = ":memory:", .vfs = "unix", .schemas = engine_schemas(features)};
+	char *why = NULL;
+	const char *key;
+
+	c.wrong = words_check(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), check_words, NULL);
+	if (db_open(&c.db, &options, &why) != DB_OK) {
+		fprintf(stderr, "alumhub-bot: schema: %s\n", why);
+		free(why);
+		return EXIT_CONFIG;
+	}
+	engine_statements(features, check_statement, &c);
+	for (int i = 0; conf_name(app->conf, "podcast", i); i++) {
+		key = conf_text(app->conf, "podcast", conf_name(app->conf, "podcast", i), "disclaimer");
+		if (key && !words_has(app->words, key)) {
+			fprintf(stderr, "alumhub-bot: [podcast %s] disclaimer: expected a key of the words, not %s\n",
+			    conf_name(app->conf, "podcast", i), key);
+			c.wrong++;
+		}
+	}
+	db_close(c.db);
+	if (!c.wrong)
+		printf("configuration, words, schema and statements are right\n");
+	return c.wrong ? EXIT_CONFIG : EXIT_DONE;
+}
+
+int
+version_main(void)
+{
+	int schema = 0;
+
+	for (const struct schema *const *s = engine_schemas(features); *s; s++)
+		for (const char *const *step = (*s)->steps; *step; step++)
+			schema++;
+	printf("alumhub-bot 1.0\nschema %d\n", schema);
+	return EXIT_DONE;
+}

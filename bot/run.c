@@ -1,0 +1,304 @@
+/* alumhub-bot run: the service. One loop, one engine, a control socket, the networks that are configured. */
+#include "app.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "io/control.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/notify.h"
+#include "io/timer.h"
+#include "transports/telegram.h"
+
+enum { TOKEN_MOST = 4096, FETCH_TIMEOUT_MS = 60000, FETCH_REDIRECTS = 5 };
+
+struct service {
+	struct app *app;
+	struct loop *loop;
+	struct http *http;
+	struct http_lane *pages;
+	struct timer *timer, *watchdog;
+	struct control *control;
+	bool soon, ready, stopping;
+	int status;
+};
+
+struct page_fetch {
+	struct service *service;
+	int64_t ticket;
+};
+
+static int64_t
+now_ms(void *ctx)
+{
+	return loop_wall_ms(((struct service *)ctx)->loop);
+}
+
+static void
+say_ready(struct service *s)
+{
+	if (s->ready || !engine_tried(s->app->engine))
+		return;
+	s->ready = true;
+	if (engine_refused(s->app->engine)) {
+		s->status = EXIT_REFUSED;
+		loop_stop(s->loop);
+		return;
+	}
+	notify_ready();
+	log_event(LOG_NOTICE, "service.ready", "%s", "");
+}
+
+static void
+tick(void *ctx)
+{
+	struct service *s = ctx;
+
+	s->soon = false;
+	if (s->stopping)
+		return;
+	engine_tick(s->app->engine);
+	say_ready(s);
+	if (s->ready && engine_refused(s->app->engine)) {
+		s->status = EXIT_REFUSED;
+		loop_stop(s->loop);
+	}
+}
+
+static void
+wake(void *ctx, int64_t at_ms)
+{
+	struct service *s = ctx;
+	int64_t now = now_ms(s);
+
+	if (s->stopping)
+		return;
+	if (at_ms > now) {
+		timer_start(s->timer, at_ms - now);
+		return;
+	}
+	if (!s->soon) {
+		s->soon = true;
+		loop_soon(s->loop, tick, s);
+	}
+}
+
+static void
+work(void *ctx, void (*run)(void *), void (*done)(void *), void *arg)
+{
+	loop_work(((struct service *)ctx)->loop, run, done, arg);
+}
+
+/* ---- pages ---- */
+
+static void
+page_came(void *ctx, const struct http_answer *a)
+{
+	struct page_fetch *p = ctx;
+	struct service *s = p->service;
+	int64_t ticket = p->ticket;
+	enum fetched how = FETCHED_FAILED;
+	const char *cause = a->cause;
+	char status[40];
+
+	free(p);
+	if (a->outcome == HTTP_REPLIED && a->status == 304) {
+		how = FETCHED_SAME;
+	} else if (a->outcome == HTTP_REPLIED && a->status == 200) {
+		how = FETCHED_NEW;
+	} else if (a->outcome == HTTP_REPLIED) {
+		snprintf(status, sizeof(status), "the server answered %d", a->status);
+		cause = status;
+	}
+	engine_fetched(s->app->engine, ticket, how, a->body, a->length, http_header(a, "content-type"),
+	    http_header(a, "etag"), http_header(a, "last-modified"), NULL, cause);
+}
+
+static void
+fetch(void *ctx, const struct engine_fetch *f)
+{
+	struct service *s = ctx;
+	struct page_fetch *p;
+	char none_match[1100], since[200];
+	const char *headers[3] = {NULL};
+	int n = 0;
+
+	if (!strncmp(f->url, "file://", 7)) {
+		app_fetch_file(s->app, f);
+		return;
+	}
+	if (f->etag && strlen(f->etag) < 1000) {
+		snprintf(none_match, sizeof(none_match), "If-None-Match: %s", f->etag);
+		headers[n++] = none_match;
+	}
+	if (f->modified && strlen(f->modified) < 100) {
+		snprintf(since, sizeof(since), "If-Modified-Since: %s", f->modified);
+		headers[n++] = since;
+	}
+	p = memory_new(sizeof(*p));
+	p->service = s;
+	p->ticket = f->ticket;
+	http_send(s->pages, &(struct http_request){.label = "page", .url = f->url, .headers = headers,
+	    .redirects = FETCH_REDIRECTS, .timeout_ms = FETCH_TIMEOUT_MS, .body_max = f->body_max,
+	    .fn = page_came, .ctx = p});
+}
+
+/* ---- assembly ---- */
+
+static char *
+read_secret(const char *path, size_t *length)
+{
+	FILE *f = path ? fopen(path, "rb") : NULL;
+	char *secret;
+
+	if (!f)
+		return NULL;
+	secret = memory_new(TOKEN_MOST + 1);
+	*length = fread(secret, 1, TOKEN_MOST, f);
+	fclose(f);
+	return secret;
+}
+
+static int
+add_telegram(struct service *s)
+{
+	const struct conf *c = s->app->conf;
+	const char *path = conf_text(c, "telegram", NULL, "token_file");
+	const char *family = conf_text(c, "telegram", NULL, "ip_family");
+	struct telegram_options o = {.loop = s->loop, .http = s->http,
+	    .api_root = conf_text(c, "telegram", NULL, "api_root"),
+	    .per_second = (double)conf_number(c, "telegram", NULL, "per_second"),
+	    .per_chat_second = (double)conf_number(c, "telegram", NULL, "per_chat_second"),
+	    .connections = (int)conf_number(c, "telegram", NULL, "connections")};
+	struct transport *t;
+	char *token;
+
+	if (!conf_has(c, "telegram"))
+		return EXIT_DONE;
+	o.family = !strcmp(family, "4") ? HTTP_IPV4 : !strcmp(family, "6") ? HTTP_IPV6 : HTTP_ANY_FAMILY;
+	token = read_secret(path, &o.token_length);
+	if (!token) {
+		fprintf(stderr, "alumhub-bot: %s: cannot be read; expected the bot's token\n", path);
+		return EXIT_CONFIG;
+	}
+	o.token = token;
+	t = telegram_new(&o);
+	explicit_bzero(token, TOKEN_MOST);
+	free(token);
+	if (!t) {
+		fprintf(stderr, "alumhub-bot: %s: expected a token like 123456:ABC…\n", path);
+		return EXIT_CONFIG;
+	}
+	engine_add(s->app->engine, t);
+	return EXIT_DONE;
+}
+
+static void
+asked(void *ctx, struct control_client *client, const char *line)
+{
+	struct service *s = ctx;
+	struct buf reply = {.maximum = CONTROL_ASK_MAX};
+	int status = admin_answer(s->app, line, &reply);
+
+	control_reply(client, status, reply.bytes ? reply.bytes : "", reply.length);
+	buf_free(&reply);
+}
+
+static void
+signalled(void *ctx, int number)
+{
+	struct service *s = ctx;
+
+	if (number == SIGHUP) {
+		notify_reloading();
+		app_reload(s->app);
+		notify_ready();
+		return;
+	}
+	notify_stopping();
+	loop_stop(s->loop);
+}
+
+static void
+alive(void *ctx)
+{
+	struct service *s = ctx;
+
+	notify_alive();
+	timer_start(s->watchdog, notify_watchdog_ms() / 2);
+}
+
+static int
+assemble(struct service *s)
+{
+	struct app *app = s->app;
+	struct engine_ports ports = {.ctx = s, .now_ms = now_ms, .wake = wake, .work = work, .fetch = fetch};
+	char path[1100];
+	int status;
+
+	app_engine(app, &ports, false);
+	status = add_telegram(s);
+	if (status != EXIT_DONE)
+		return status;
+	snprintf(path, sizeof(path), "%s/control", app->state_folder);
+	s->control = control_open(s->loop, path, asked, s);
+	if (!s->control) {
+		fprintf(stderr, "alumhub-bot: %s: cannot listen: %s\n", path, strerror(errno));
+		return EXIT_FAILED;
+	}
+	loop_signal(s->loop, SIGTERM, signalled, s);
+	loop_signal(s->loop, SIGINT, signalled, s);
+	loop_signal(s->loop, SIGHUP, signalled, s);
+	if (notify_watchdog_ms() > 0)
+		alive(s);
+	return EXIT_DONE;
+}
+
+int
+run_main(struct app *app)
+{
+	struct service s = {.app = app};
+	int status = app_open(app, true);
+
+	if (status != EXIT_DONE)
+		return status;
+	if (!conf_has(app->conf, "telegram") && !conf_has(app->conf, "matrix")) {
+		fprintf(stderr, "alumhub-bot: %s: expected a section [telegram] or [matrix]\n",
+		    app->arguments->config);
+		return EXIT_CONFIG;
+	}
+	s.loop = loop_new();
+	s.http = http_new(s.loop, &(struct http_options){.user_agent = "alumhub-bot"});
+	s.pages = http_lane_new(s.http,
+	    &(struct http_lane_options){.name = "pages", .connections = 4, .public_only = true,
+		.compressed = true});
+	s.timer = timer_new(s.loop, tick, &s);
+	s.watchdog = timer_new(s.loop, alive, &s);
+	status = assemble(&s);
+	if (status == EXIT_DONE) {
+		engine_start(app->engine);
+		wake(&s, 0);
+		loop_run(s.loop);
+		status = s.status;
+	}
+	s.stopping = true;
+	control_close(s.control);
+	engine_free(app->engine);
+	app->engine = NULL;
+	loop_signal(s.loop, SIGTERM, NULL, NULL);
+	loop_signal(s.loop, SIGINT, NULL, NULL);
+	loop_signal(s.loop, SIGHUP, NULL, NULL);
+	timer_free(s.watchdog);
+	timer_free(s.timer);
+	http_lane_free(s.pages);
+	http_free(s.http);
+	loop_free(s.loop);
+	return status;
+}
