@@ -110,7 +110,8 @@ $(B)/san/net/%: tests/net/%.c $(B)/san/libbot.a
 	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/san/libbot.a \
 		$(LDLIBS_PKG) -o $@
 $(B)/bench-%: tests/bench/%.c $(B)/libbot.a
-	$(CC) $(STD) $(WARN) -O2 -g $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/libbot.a $(LDLIBS_PKG) -o $@
+	$(CC) $(STD) $(WARN) -O2 -g $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/libbot.a -Wl,--as-needed \
+		$(LDLIBS_PKG) -o $@
 $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
 	@mkdir -p $(@D)
 	clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(DEPFLAGS) \

@@ -68,7 +68,7 @@ struct matching_person {
 	uint8_t goals, mode;		   /* bits */
 	uint8_t cross;			   /* enum matching_cross */
 	uint8_t woman, women_only;	   /* 0 or 1 */
-	uint8_t years;			   /* of experience */
+	uint8_t years;			   /* of experience; more than 60 count as 60 */
 	uint8_t waiting;		   /* rounds missed in a row */
 	uint8_t trio;			   /* 1: a group of three is fine */
 };
@@ -139,7 +139,7 @@ struct matching_options {
 	uint64_t seed;
 	bool boost;	     /* whoever waited comes first */
 	bool coverage_first; /* as many pairs as possible, then the best */
-	bool approximate;    /* stop after the price passes, without proving the optimum */
+	bool exact; /* go on to the proven optimum, however long; pools up to 600 always do */
 	/* Both may be NULL. Called and read on the thread that runs it, some times a second. */
 	void (*progress)(void *arg, int percent);
 	void *arg;
