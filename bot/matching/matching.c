@@ -115,15 +115,35 @@ solve(struct round *r)
 	return ended;
 }
 
-/* Half of what a pair is worth above its prices goes to each: then the duals bound all pairs. */
+/*
+ * How much the duals must rise to cover all pairs that the scan found, in all. A pair that nobody's
+ * full list kept is worth no more than the last of both lists, so halves of those cover it; for
+ * the others the person who is in more of them rises: mostly few have too low a price.
+ */
 static int64_t
 missing(const struct scan *s)
 {
-	int64_t sum = 0;
+	uint32_t *degree = pool_room(s->n, sizeof(*degree));
+	int64_t *lift = pool_room(s->n, sizeof(*lift)), sum = 0;
 
+	for (uint32_t a = 0; a < s->n; a++) {
+		if (s->count[a] == SCAN_KEEP)
+			lift[a] = (s->found[a][SCAN_KEEP - 1].gain + 1) / 2;
+		for (uint32_t i = 0; i < s->count[a]; i++)
+			degree[s->found[a][i].other]++;
+	}
 	for (uint32_t a = 0; a < s->n; a++)
-		if (s->count[a])
-			sum += (s->found[a][0].gain + 1) / 2;
+		for (uint32_t i = 0; i < s->count[a]; i++) {
+			uint32_t b = s->found[a][i].other;
+			int64_t rest = s->found[a][i].gain - lift[a] - lift[b];
+
+			if (rest > 0)
+				lift[degree[a] > degree[b] ? a : b] += rest;
+		}
+	for (uint32_t v = 0; v < s->n; v++)
+		sum += lift[v];
+	free(degree);
+	free(lift);
 	return sum;
 }
 
