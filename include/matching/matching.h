@@ -169,15 +169,4 @@ struct matching_edge {
 struct matching_result matching_edges(uint32_t count, const struct matching_edge *edge,
     size_t edges, const struct matching_options *options);
 
-/* Odd ones join pairs: everybody of the three likes trios and all are permitted together. */
-struct matching_trio {
-	uint32_t odd, a, b;
-	int points; /* of the odd one with both */
-};
-
-/* The set of trios of most odd ones, then most points. `partner` as in the result. Writes at most
- * `room`, returns how many. */
-size_t matching_trios(const struct matching *matching, const int32_t *partner,
-    struct matching_trio *trio, size_t room);
-
 #endif
