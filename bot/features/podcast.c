@@ -85,7 +85,7 @@ episode_line(struct turn *t, struct card *card, struct rows *q)
 {
 	const struct zone *zone = zone_find(t->zones, conf_list(t->conf, "bot", NULL, "time_zones")[0]);
 	const char *link = db_text(q, 2);
-	int64_t minutes = (db_int(q, 4) + 59) / 60;
+	int64_t minutes = (db_int(q, 4) + 30) / 60;
 
 	card_text(card, db_text(q, 1), SPAN_BOLD | SPAN_NAME);
 	if (!db_is_null(q, 3) && zone) {
