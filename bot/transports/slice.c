@@ -16,11 +16,14 @@ space(const char *p, const char *end)
 static const char *
 string_end(const char *p, const char *end)
 {
-	for (p++; p < end; p++) {
-		if (*p == '"')
-			return p + 1;
-		if (*p == '\\')
-			p++;
+	const char *start = ++p, *quote, *q;
+
+	while (p < end && (quote = memchr(p, '"', (size_t)(end - p)))) {
+		for (q = quote; q > start && q[-1] == '\\'; q--)
+			;
+		p = quote + 1;
+		if ((quote - q) % 2 == 0)
+			return p;
 	}
 	return NULL;
 }
@@ -85,6 +88,17 @@ slice_of(const void *bytes, size_t length)
 	if (!last || space(last, end) != end)
 		return (struct slice){0};
 	return (struct slice){p, (size_t)(last - p)};
+}
+
+struct slice
+slice_whole(const void *bytes, size_t length)
+{
+	const char *p = bytes, *end = p + length;
+
+	p = space(p, end);
+	while (end > p && space(end - 1, end) == end)
+		end--;
+	return (struct slice){p, (size_t)(end - p)};
 }
 
 struct slice_walk
@@ -164,10 +178,10 @@ slice_fields(
 		return false;
 	while (slice_next(&walk, &key, &value))
 		for (size_t i = 0; i < count; i++)
-			if (names[i].length == key.length &&
+			if (names[i].length == key.length && names[i].name[0] == key.at[0] &&
 			    memcmp(names[i].name, key.at, key.length) == 0)
 				values[i] = value;
-	return true;
+	return !walk.broken;
 }
 
 struct slice

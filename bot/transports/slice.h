@@ -39,11 +39,13 @@ struct slice_walk {
 
 /* The whole document: one value with nothing but space around it; none when it is no such thing. */
 struct slice slice_of(const void *bytes, size_t length);
+/* The same without looking whether it is one: a walk through it will find out. */
+struct slice slice_whole(const void *bytes, size_t length);
 struct slice_walk slice_walk(struct slice value);
 /* False at the end. `key` is between its quotes as written, empty in an array; it may be NULL. */
 bool slice_next(struct slice_walk *walk, struct slice *key, struct slice *value);
 /* The values of these names, the last one of each as jansson does; none where it is missing. False
- * when `object` is no object. */
+ * when `object` is no object or breaks off. */
 bool slice_fields(
     struct slice object, const struct slice_name *names, size_t count, struct slice *values);
 struct slice slice_get(struct slice object, const char *name);

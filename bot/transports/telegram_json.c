@@ -9,6 +9,7 @@
 enum {
 	ID_ROOM = 24,
 	ID_BITS = 52, /* of users and chats [1.2] */
+	EVENTS_FIRST = 16,
 };
 
 /* ---- answers ---- */
@@ -29,7 +30,7 @@ telegram_json_answer(const void *bytes, size_t length, struct telegram_answer *a
 
 	memset(answer, 0, sizeof(*answer));
 	answer->retry_after_s = -1;
-	if (!slice_fields(slice_of(bytes, length), names, 5, v))
+	if (!slice_fields(slice_whole(bytes, length), names, 5, v))
 		return;
 	answer->ok = slice_is(v[0], "true");
 	answer->whole = answer->ok || slice_is(v[0], "false");
@@ -527,21 +528,36 @@ read_update(struct arena *arena, const struct telegram_me *me, struct slice upda
 	updates->event_count++;
 }
 
+static struct event *
+more_room(struct arena *arena, const struct telegram_updates *updates, size_t *room)
+{
+	struct event *events;
+
+	*room = *room ? *room * 2 : EVENTS_FIRST;
+	events = arena_alloc(arena, *room * sizeof(*events));
+	if (updates->event_count)
+		memcpy(events, updates->events, updates->event_count * sizeof(*events));
+	return events;
+}
+
 void
 telegram_json_updates(struct arena *arena, const struct telegram_me *me, struct slice result,
     struct telegram_updates *updates)
 {
 	struct slice_walk walk = slice_walk(result);
 	struct slice update;
+	size_t room = 0;
 
 	memset(updates, 0, sizeof(*updates));
 	updates->next = -1;
 	updates->broken = !walk.at || walk.object;
 	if (updates->broken)
 		return;
-	updates->events = arena_alloc(arena, (slice_count(result) + 1) * sizeof(struct event));
-	while (slice_next(&walk, NULL, &update))
+	while (slice_next(&walk, NULL, &update)) {
+		if (updates->event_count == room)
+			updates->events = more_room(arena, updates, &room);
 		read_update(arena, me, update, updates);
+	}
 	updates->broken = walk.broken;
 }
 
