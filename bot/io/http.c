@@ -231,9 +231,9 @@ http_lane_start(struct http_lane *lane)
 }
 
 static void
-late_came(uv_timer_t *timer)
+late_came(uv_idle_t *idle)
 {
-	struct http_lane *lane = timer->data;
+	struct http_lane *lane = idle->data;
 	struct http_call *call;
 
 	lane->inside++;
@@ -250,8 +250,8 @@ late_came(uv_timer_t *timer)
 		call->fn(call->ctx, &answer);
 		call_recycle(lane, call);
 	}
-	if (!lane->dead && lane->late_calls)
-		uv_timer_start(lane->late, late_came, 0, 0);
+	if (!lane->dead && !lane->late_calls)
+		uv_idle_stop(idle);
 	lane->inside--;
 	if (lane->dead && lane->inside == 0)
 		http_lane_close_multi(lane);
@@ -266,7 +266,7 @@ call_is_bad(struct http_lane *lane, struct http_call *call)
 	while (*at)
 		at = &(*at)->next;
 	*at = call;
-	uv_timer_start(lane->late, late_came, 0, 0);
+	uv_idle_start(lane->late, late_came);
 }
 
 struct http_call *

@@ -28,7 +28,7 @@ watch_closed(uv_handle_t *handle)
 }
 
 static void
-timer_closed(uv_handle_t *handle)
+handle_closed(uv_handle_t *handle)
 {
 	struct http_lane *lane = handle->data;
 
@@ -232,26 +232,18 @@ timer_wanted(CURLM *multi, long timeout_ms, void *ctx)
 	return 0;
 }
 
-static uv_timer_t *
-timer_make(struct http_lane *lane)
-{
-	uv_timer_t *timer = memory_new(sizeof(*timer));
-
-	if (uv_timer_init(lane->uv, timer) != 0)
-		abort();
-	timer->data = lane;
-	lane->handles++;
-	return timer;
-}
-
 void
 http_lane_open_multi(struct http_lane *lane)
 {
 	lane->multi = curl_multi_init();
 	if (!lane->multi)
 		memory_exhausted();
-	lane->timer = timer_make(lane);
-	lane->late = timer_make(lane);
+	lane->timer = memory_new(sizeof(*lane->timer));
+	lane->late = memory_new(sizeof(*lane->late));
+	uv_timer_init(lane->uv, lane->timer);
+	uv_idle_init(lane->uv, lane->late);
+	lane->timer->data = lane->late->data = lane;
+	lane->handles = 2;
 	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, socket_wanted);
 	curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
 	curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, timer_wanted);
@@ -270,8 +262,8 @@ http_lane_close_multi(struct http_lane *lane)
 	curl_multi_cleanup(lane->multi);
 	lane->multi = NULL;
 	free(lane->slots);
-	uv_close((uv_handle_t *)lane->timer, timer_closed);
-	uv_close((uv_handle_t *)lane->late, timer_closed);
+	uv_close((uv_handle_t *)lane->timer, handle_closed);
+	uv_close((uv_handle_t *)lane->late, handle_closed);
 	/* A socket libcurl did not close would keep the loop for ever. */
 	for (i = 0; i < lane->watch_room; i++)
 		if (lane->watches[i])

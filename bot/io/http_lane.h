@@ -48,8 +48,8 @@ struct http_lane {
 	struct http *http;
 	uv_loop_t *uv;
 	CURLM *multi;
-	uv_timer_t *timer; /* libcurl's only one */
-	uv_timer_t *late;
+	uv_timer_t *timer;	     /* libcurl's only one */
+	uv_idle_t *late;	     /* tells bad requests in the next round */
 	struct http_watch **watches; /* by descriptor */
 	int watch_room;
 	int handles; /* timers and watches that are not closed yet */

@@ -15,12 +15,13 @@ struct loop_work {
 	void *ctx;
 };
 
-/* Either a poll watch or, for a regular file, which epoll refuses, a timer that is always due. */
+/* Either a poll watch or, for a regular file, which epoll refuses, a handle that comes each round.
+ */
 struct loop_watch {
 	union {
 		uv_handle_t handle;
 		uv_poll_t poll;
-		uv_timer_t always;
+		uv_idle_t always;
 	};
 	loop_fn *fn;
 	void *ctx;
@@ -43,7 +44,7 @@ loop_new(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	must(uv_loop_init(&loop->uv), "init");
-	must(uv_timer_init(&loop->uv, &loop->soon_timer), "timer");
+	must(uv_idle_init(&loop->uv, &loop->soon_idle), "idle");
 	return loop;
 }
 
@@ -69,7 +70,7 @@ loop_free(struct loop *loop)
 	do
 		uv_run(&loop->uv, UV_RUN_DEFAULT);
 	while (loop->soon_count > 0);
-	uv_close((uv_handle_t *)&loop->soon_timer, NULL);
+	uv_close((uv_handle_t *)&loop->soon_idle, NULL);
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	if (uv_loop_close(&loop->uv) != 0) {
 		uv_walk(&loop->uv, name_handle, NULL);
@@ -125,14 +126,15 @@ loop_wall_s(const struct loop *loop)
 
 /* What is deferred from here on waits for the next round. */
 static void
-soon_came(uv_timer_t *timer)
+soon_came(uv_idle_t *idle)
 {
-	struct loop *loop = timer->data;
+	struct loop *loop = idle->data;
 	struct loop_soon *list = loop->soon;
 	size_t count = loop->soon_count, room = loop->soon_room, i;
 
 	loop->soon = NULL;
 	loop->soon_count = loop->soon_room = 0;
+	uv_idle_stop(idle);
 	for (i = 0; i < count; i++)
 		list[i].fn(list[i].ctx);
 	if (loop->soon) {
@@ -151,9 +153,8 @@ loop_soon(struct loop *loop, loop_fn *fn, void *ctx)
 		loop->soon = memory_resize(loop->soon, loop->soon_room * sizeof(*loop->soon));
 	}
 	loop->soon[loop->soon_count++] = (struct loop_soon){fn, ctx};
-	loop->soon_timer.data = loop;
-	if (loop->soon_count == 1)
-		must(uv_timer_start(&loop->soon_timer, soon_came, 0, 0), "soon");
+	loop->soon_idle.data = loop;
+	uv_idle_start(&loop->soon_idle, soon_came);
 }
 
 static void
@@ -239,13 +240,11 @@ watch_came(uv_poll_t *poll, int status, int events)
 }
 
 static void
-watch_always(uv_timer_t *always)
+watch_always(uv_idle_t *always)
 {
 	struct loop_watch *watch = always->data;
 
 	watch->fn(watch->ctx);
-	if (!watch->dead)
-		uv_timer_start(always, watch_always, 0, 0);
 }
 
 struct loop_watch *
@@ -266,9 +265,9 @@ loop_watch(struct loop *loop, int fd, loop_fn *fn, void *ctx)
 		errno = -rc;
 		return NULL;
 	}
-	must(uv_timer_init(&loop->uv, &watch->always), "watch");
+	must(uv_idle_init(&loop->uv, &watch->always), "watch");
 	watch->always.data = watch;
-	uv_timer_start(&watch->always, watch_always, 0, 0);
+	uv_idle_start(&watch->always, watch_always);
 	return watch;
 }
 

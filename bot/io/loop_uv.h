@@ -25,7 +25,7 @@ struct loop_signal {
 
 struct loop {
 	uv_loop_t uv;
-	uv_timer_t soon_timer;
+	uv_idle_t soon_idle;	/* a timer of 0 ms would come again in the same round */
 	struct loop_soon *soon; /* in the order they came */
 	size_t soon_count, soon_room;
 	struct loop_signal signals[LOOP_SIGNALS];

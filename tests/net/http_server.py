@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """A loopback HTTP server that misbehaves on request. Prints its port; ends with standard input.
+An argument is the path of a UNIX socket: a SOCKS5 proxy that answers by itself.
 
 The path says what happens: see DOES below. /count/KEY tells how many requests with KEY as the last
 part of their path were read whole.
 """
 import collections
 import gzip
+import os
 import socket
 import struct
 import sys
@@ -166,11 +168,13 @@ DOES = {
                                ["Retry-After: 7", "Content-Type: application/json"]),
     "count": lambda c: c.reply(str(counts[c.path.rsplit("/", 1)[1]] - 1)),
     "form": form,
+    "proxied": lambda c: c.reply(c.target),
 }
 
 
-def serve(sock):
+def serve(sock, target=None):
     c = Connection(sock)
+    c.target = target
     try:
         while True:
             c.request()
@@ -180,13 +184,50 @@ def serve(sock):
     sock.close()
 
 
+def socks(sock):
+    def take(n):
+        got = b""
+        while len(got) < n:
+            more = sock.recv(n - len(got))
+            if not more:
+                raise End
+            got += more
+        return got
+
+    methods = take(2)[1]
+    take(methods)
+    sock.sendall(b"\x05\x00")
+    head = take(5)
+    target = take(head[4]).decode() if head[3] == 3 else "an address"
+    port, = struct.unpack(">H", take(2))
+    sock.sendall(b"\x05\x00\x00\x01\0\0\0\0\0\0")
+    serve(sock, "%s:%d" % (target, port))
+
+
+def listen_socks(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(16)
+    while True:
+        threading.Thread(target=socks, args=(listener.accept()[0],), daemon=True).start()
+
+
+def end(path):
+    sys.stdin.read()
+    if path:
+        os.unlink(path)
+    os._exit(0)
+
+
 def main():
+    path = sys.argv[1] if len(sys.argv) > 1 else None
+    if path:
+        threading.Thread(target=listen_socks, args=(path,), daemon=True).start()
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(512)
     print(listener.getsockname()[1], flush=True)
-    threading.Thread(target=lambda: (sys.stdin.read(), __import__("os")._exit(0)),
-                     daemon=True).start()
+    threading.Thread(target=end, args=(path,), daemon=True).start()
     while True:
         sock, _ = listener.accept()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

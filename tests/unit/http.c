@@ -14,6 +14,10 @@
 #include "io/loop.h"
 #include "io/timer.h"
 
+enum {
+	LANES = 4,
+};
+
 /* The newest answer, copied. */
 struct heard {
 	struct loop *loop;
@@ -29,9 +33,11 @@ struct heard {
 
 static pid_t server_pid;
 static int server_in, server_port;
+static char socks_path[64];
 static struct loop *loop;
 static struct http *http;
 static struct heard heard;
+static struct http_lane *lanes[LANES + 1];
 
 static void
 server_start(void)
@@ -41,12 +47,14 @@ server_start(void)
 
 	assert_int_equal(pipe(in), 0);
 	assert_int_equal(pipe(out), 0);
+	snprintf(socks_path, sizeof(socks_path), "/tmp/alumhub-socks-%d", (int)getpid());
 	server_pid = fork();
 	if (server_pid == 0) {
 		dup2(in[0], 0);
 		dup2(out[1], 1);
 		close(in[1]);
-		execl("/usr/bin/python3", "python3", "tests/net/http_server.py", (char *)NULL);
+		execl("/usr/bin/python3", "python3", "tests/net/http_server.py", socks_path,
+		    (char *)NULL);
 		_exit(127);
 	}
 	close(in[0]);
@@ -75,7 +83,14 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
+	size_t i;
+
 	(void)state;
+	/* Left over when a test failed. */
+	for (i = 0; i < LANES; i++) {
+		http_lane_free(lanes[i]);
+		lanes[i] = NULL;
+	}
 	http_free(http);
 	loop_free(loop);
 	return 0;
@@ -159,11 +174,32 @@ ask(struct http_lane *lane, const char *path, struct http_request request)
 }
 
 static struct http_lane *
+lane_new(const struct http_lane_options *options)
+{
+	size_t i = 0;
+
+	while (lanes[i])
+		i++;
+	return lanes[i] = http_lane_new(http, options);
+}
+
+static void
+drop(struct http_lane *lane)
+{
+	size_t i;
+
+	for (i = 0; i < LANES; i++)
+		if (lanes[i] == lane)
+			lanes[i] = NULL;
+	http_lane_free(lane);
+}
+
+static struct http_lane *
 lane_of(int connections)
 {
 	struct http_lane_options o = {.name = "test", .connections = connections};
 
-	return http_lane_new(http, &o);
+	return lane_new(&o);
 }
 
 static int
@@ -209,7 +245,7 @@ http_replies(void **state)
 	assert_string_equal(heard.body, "this|Bearer T|application/json|-");
 	ask(lane, "header/a", (struct http_request){0});
 	assert_string_equal(heard.body, "-|-|-|-");
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
@@ -236,7 +272,7 @@ http_headers_and_statuses(void **state)
 	ask(lane, "untilclose/a", (struct http_request){0});
 	assert_int_equal(heard.outcome, HTTP_REPLIED);
 	assert_string_equal(heard.body, "to the end");
-	http_lane_free(lane);
+	drop(lane);
 }
 
 /* What was read by the server is uncertain, and told in time. */
@@ -270,7 +306,7 @@ http_uncertain_when_no_whole_reply(void **state)
 		assert_int_equal(heard.length, 0);
 		assert_true(loop_now_ms(loop) - start < 3000);
 	}
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
@@ -300,7 +336,7 @@ http_not_sent_when_nothing_left(void **state)
 	snprintf(plain, sizeof(plain), "https://127.0.0.1:%d/SECRET", server_port);
 	ask(lane, "", (struct http_request){.url = plain, BODY("x"), .timeout_ms = 1000});
 	assert_int_equal(heard.outcome, HTTP_NOT_SENT);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
@@ -314,7 +350,7 @@ http_refuses_a_header_of_two_lines(void **state)
 	assert_int_equal(heard.outcome, HTTP_NOT_SENT);
 	ask(lane, "ok/a", (struct http_request){.token = "a\nb"});
 	assert_int_equal(heard.outcome, HTTP_NOT_SENT);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 /* The server reads the second request of a connection and dies: libcurl would send it again. */
@@ -343,8 +379,8 @@ http_once_reaches_the_server_once(void **state)
 	ask(lane, "die/get", (struct http_request){.once = true});
 	assert_int_equal(heard.outcome, HTTP_UNCERTAIN);
 	assert_int_equal(count_of(other, "get"), 1);
-	http_lane_free(lane);
-	http_lane_free(other);
+	drop(lane);
+	drop(other);
 }
 
 static void
@@ -358,8 +394,8 @@ http_repeats_what_may_be_repeated(void **state)
 	assert_int_equal(heard.outcome, HTTP_REPLIED);
 	assert_string_equal(heard.body, "fresh");
 	assert_int_equal(count_of(other, "again"), 2);
-	http_lane_free(lane);
-	http_lane_free(other);
+	drop(lane);
+	drop(other);
 }
 
 static void
@@ -373,14 +409,14 @@ http_fresh_is_a_new_connection(void **state)
 	assert_false(heard.reused);
 	ask(lane, "ok/a", (struct http_request){0});
 	assert_true(heard.reused);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
 http_caps_the_body(void **state)
 {
 	struct http_lane_options o = {.name = "feeds", .compressed = true};
-	struct http_lane *lane = http_lane_new(http, &o);
+	struct http_lane *lane = lane_new(&o);
 
 	(void)state;
 	ask(lane, "flood/a", (struct http_request){.body_max = 100000});
@@ -394,7 +430,7 @@ http_caps_the_body(void **state)
 	assert_string_equal(heard.body, "packed");
 	ask(lane, "packed/a", (struct http_request){.body_max = 5});
 	assert_int_equal(heard.outcome, HTTP_TOO_BIG);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
@@ -420,7 +456,7 @@ http_sends_a_form(void **state)
 	ask(lane, "form/a", request);
 	assert_int_equal(heard.body[0], '2');
 	assert_true(heard.reused);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
@@ -441,14 +477,14 @@ http_follows_redirects_that_are_allowed(void **state)
 	assert_int_equal(heard.status, 302);
 	ask(lane, "redirect/3", (struct http_request){.redirects = 5, BODY("x")});
 	assert_int_equal(heard.status, 302);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
 http_public_lane_stays_outside(void **state)
 {
 	struct http_lane_options o = {.name = "feeds", .public_only = true};
-	struct http_lane *lane = http_lane_new(http, &o);
+	struct http_lane *lane = lane_new(&o);
 	char plain[64], tls[64], odd[64], header[400];
 	const char *to[] = {
 	    plain,
@@ -478,13 +514,15 @@ http_public_lane_stays_outside(void **state)
 		ask(lane, "elsewhere/a", (struct http_request){.redirects = 3, .headers = headers});
 		assert_int_not_equal(heard.status, 200);
 		assert_string_not_equal(heard.cause, "");
+		if (to[i] == plain)
+			assert_string_equal(heard.cause, "the redirect leads to loopback");
 		if (strncmp(to[i], "https:", 6) == 0)
 			assert_string_equal(heard.cause, "the address is not allowed");
 	}
 	ask(lane, "", (struct http_request){.url = tls});
 	assert_int_equal(heard.outcome, HTTP_NOT_SENT);
 	assert_string_equal(heard.cause, "the address is not allowed");
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static bool
@@ -548,7 +586,7 @@ http_queue_goes_by_priority(void **state)
 	loop_run(loop);
 	assert_string_equal(heard.order, "04251");
 	assert_int_equal(http_lane_waiting(lane), 0);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
@@ -567,8 +605,26 @@ http_lanes_do_not_wait_for_each_other(void **state)
 	/* Two rounds of 150 ms. */
 	assert_in_range(loop_now_ms(loop) - start, 290, 1500);
 	http_cancel(call);
-	http_lane_free(poll);
-	http_lane_free(sends);
+	drop(poll);
+	drop(sends);
+}
+
+/* The split service: a SOCKS proxy on a UNIX socket that gets the name, not an address. */
+static void
+http_goes_through_a_proxy(void **state)
+{
+	struct http_options options = {.proxy = socks_path};
+	struct http *through = http_new(loop, &options);
+	struct http_lane_options o = {.name = "split"};
+	struct http_lane *lane = http_lane_new(through, &o);
+
+	(void)state;
+	ask(lane, "", (struct http_request){.url = "http://localhost:1/proxied/a"});
+	assert_string_equal(heard.body, "localhost:1");
+	ask(lane, "", (struct http_request){.url = "http://localhost:1/proxied/a"});
+	assert_true(heard.reused);
+	http_lane_free(lane);
+	http_free(through);
 }
 
 static void
@@ -599,7 +655,7 @@ http_cancel_is_silent(void **state)
 	http_cancel(calls[1]);
 	timer_start(timer, 50);
 	http_cancel(NULL);
-	http_lane_free(stopped);
+	drop(stopped);
 	loop_run(loop);
 	http_cancel(calls[0]);
 	timer_start(timer, 50);
@@ -607,14 +663,14 @@ http_cancel_is_silent(void **state)
 	assert_int_equal(heard.answers, 0);
 	assert_int_equal(http_lane_busy(lane), 0);
 	timer_free(timer);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
 frees_lane(void *ctx, const struct http_answer *answer)
 {
 	note(answer);
-	http_lane_free(ctx);
+	drop(ctx);
 	loop_stop(loop);
 }
 
@@ -656,7 +712,7 @@ http_asks_from_a_callback(void **state)
 	assert_int_equal(heard.answers, 50);
 	assert_int_equal(heard.outcome, HTTP_REPLIED);
 	assert_true(heard.reused);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 static void
@@ -675,7 +731,7 @@ http_renew_leaves_old_connections(void **state)
 	ask(lane, "ok/a", (struct http_request){0});
 	assert_true(heard.reused);
 	timer_free(timer);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 /* Idle connections alone do not keep the loop, and one that the server ended is not used. */
@@ -690,7 +746,7 @@ http_idle_connections_let_the_loop_end(void **state)
 	ask(lane, "untilclose/a", (struct http_request){0});
 	ask(lane, "ok/a", (struct http_request){0});
 	assert_int_equal(heard.outcome, HTTP_REPLIED);
-	http_lane_free(lane);
+	drop(lane);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -711,6 +767,7 @@ static const struct CMUnitTest tests[] = {
     TEST(http_knows_public_addresses),
     TEST(http_queue_goes_by_priority),
     TEST(http_lanes_do_not_wait_for_each_other),
+    TEST(http_goes_through_a_proxy),
     TEST(http_cancel_is_silent),
     TEST(http_lane_may_be_freed_in_its_callback),
     TEST(http_asks_from_a_callback),
