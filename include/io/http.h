@@ -6,7 +6,8 @@
  *   http_cancel() or http_lane_free() came first: then it does not come at all.
  * - https only; plain http for a loopback host only.
  * - No URL, token or body is ever in a cause or a log; the label is what names a request.
- * - Everything in the request is copied by http_send().
+ * - Everything in the request is copied by http_send(); without a Content-Type among its headers a
+ *   body is application/json.
  */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
