@@ -852,6 +852,23 @@ length_at(const struct event *m, int64_t key)
 	return -1;
 }
 
+/* Each instance is held against every change of its series: a crafted series may not make that
+ * long. */
+static bool
+may_work(struct series *s)
+{
+	struct calendar *c = s->calendar;
+
+	if (c->work >= WORK)
+		return false;
+	c->work += (int64_t)s->count;
+	for (const struct extra *x = s->master ? s->master->exdates : NULL; x; x = x->next)
+		c->work++;
+	if (c->work >= WORK)
+		c->problems++;
+	return true;
+}
+
 static void
 emit_series(struct series *s)
 {
@@ -867,7 +884,7 @@ emit_series(struct series *s)
 	qsort(keys.items, keys.count, sizeof *keys.items, compare_items);
 	if (except.count)
 		qsort(except.items, except.count, sizeof *except.items, compare_items);
-	for (size_t i = 0; i < keys.count; i++)
+	for (size_t i = 0; i < keys.count && may_work(s); i++)
 		if ((i == 0 || keys.items[i] != keys.items[i - 1]) &&
 		    !excluded(s, &except, keys.items[i]))
 			emit_key(s, keys.items[i], length_at(m, keys.items[i]));
@@ -879,7 +896,7 @@ emit_overrides(struct series *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
 		struct event *e = s->events[i], *range, *best = e;
-		if (!e->moved)
+		if (!e->moved || !may_work(s))
 			continue;
 		int64_t key = s->master ? key_of(s->master, &e->rid) : e->rid.wall_s;
 		if (s->master)
