@@ -785,25 +785,38 @@ index_nodes(struct blossom *b)
 	}
 }
 
+/* Searches from everybody who is free and still priced, each with so much effort at most. */
+static bool
+sweep(struct blossom *b, uint64_t each, uint64_t end, const volatile int *cancel)
+{
+	for (uint32_t v = 0; v < b->n; v++) {
+		const struct node *outer = &b->node[top(b, v)];
+
+		if (outer->base != v || b->mate[v] != GRAPH_NONE || !b->y[v])
+			continue;
+		if (cancel && *cancel)
+			return false;
+		b->search_end = b->looks < end ? end - b->looks : 2000;
+		if (b->search_end > each)
+			b->search_end = each;
+		search(b, v);
+	}
+	return true;
+}
+
+/* Near partners first: a search that goes far makes blossoms that all later ones must pass. */
 bool
 blossom_solve(struct blossom *b, const struct graph *g, uint64_t effort, const volatile int *cancel)
 {
+	static const uint32_t each[] = {500, 5000, 50000, UINT32_MAX};
 	uint64_t end = b->looks + effort;
 
 	b->g = g;
 	flatten(b);
 	prepare(b);
-	for (uint32_t v = 0; v < b->n; v++) {
-		if (b->mate[b->node[top(b, v)].base] != GRAPH_NONE ||
-		    b->node[top(b, v)].base != v || !b->y[v])
-			continue;
-		if (cancel && *cancel)
+	for (size_t i = 0; i < sizeof(each) / sizeof(*each); i++)
+		if (!sweep(b, each[i] < effort / 4 ? each[i] : effort / 4, end, cancel))
 			return false;
-		b->search_end = b->looks < end ? end - b->looks : 2000;
-		if (b->search_end > effort / 4)
-			b->search_end = effort / 4;
-		search(b, v);
-	}
 	index_nodes(b);
 	return true;
 }

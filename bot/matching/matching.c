@@ -5,10 +5,11 @@
 #include <string.h>
 
 enum {
-	SMALL = 600, /* people of whom every pair is a candidate */
-	PASSES = 2,  /* scans of all pairs that only improve prices */
-	ROUNDS = 12, /* scans after an exact matching, until nothing is missing */
-	NEAR = 24,   /* points: edges further from being used are dropped */
+	SMALL = 600,	  /* people of whom every pair is a candidate */
+	PASSES = 2,	  /* scans of all pairs that only improve prices */
+	EXACT_PASSES = 4, /* the same when the optimum is to be proven */
+	ROUNDS = 12,	  /* scans after an exact matching, until nothing is missing */
+	NEAR = 24,	  /* points: edges further from being used are dropped */
 	EFFORT_EDGES =
 	    400000000, /* arcs that the exact matcher looks at before it settles for less */
 };
@@ -91,11 +92,15 @@ price(struct round *r, int64_t step, int64_t points)
 static bool
 price_passes(struct round *r)
 {
+	/* Quarters of a point: finer when prices are nearly right. */
+	static const int step[EXACT_PASSES] = {16, 8, 2, 1};
+	int passes = r->options->exact ? EXACT_PASSES : PASSES;
+
 	if (!look_first(r->m, r->options->seed, &r->edges, r->options->cancel))
 		return false;
 	progress(r, 10);
-	for (int pass = 0; pass < PASSES; pass++) {
-		if (!price(r, (PASSES - pass) * 2 * GRAPH_UNIT, 4 * NEAR))
+	for (int pass = 0; pass < passes; pass++) {
+		if (!price(r, step[pass] * GRAPH_UNIT / 4, 4 * NEAR))
 			return false;
 		if (!scan_run(
 			&r->scan, r->m, r->dual, NULL, r->options, 15 + 20 * pass, 30 + 20 * pass))

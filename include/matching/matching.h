@@ -139,8 +139,8 @@ struct matching_options {
 	uint64_t seed;
 	bool boost;	     /* whoever waited comes first */
 	bool coverage_first; /* as many pairs as possible, then the best */
-	bool exact; /* go on to the proven optimum, however long; pools up to 600 always do */
-	/* Both may be NULL. Called and read on the thread that runs it, some times a second. */
+	/* Go on to the proven optimum (twice the time); pools up to 600 always do. */
+	bool exact;
 	void (*progress)(void *arg, int percent);
 	void *arg;
 	const volatile int *cancel; /* not 0: give up soon */
