@@ -234,8 +234,11 @@ recurrence_read(struct rule *rule, const char *text)
 		size_t length = strcspn(text, ";");
 		if (length >= sizeof part)
 			return false;
-		memcpy(part, text, length);
-		part[length] = 0;
+		size_t kept = 0;
+		for (size_t i = 0; i < length; i++) /* Some programs write "MO, TU". */
+			if (text[i] != ' ' && text[i] != '\t')
+				part[kept++] = text[i];
+		part[kept] = 0;
 		text += length + (text[length] == ';');
 		char *equals = strchr(part, '=');
 		if (!equals && length > 0)

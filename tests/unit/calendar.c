@@ -303,7 +303,12 @@ calendar_keeps_what_is_good(void **state)
 	struct arena *arena = arena_new();
 	struct instance *found;
 
+	struct rule rule;
+
 	(void)state;
+	assert_true(recurrence_read(&rule, "FREQ=WEEKLY;BYDAY=MO, TU;WKST=SU"));
+	assert_int_equal(rule.weekdays, 6);
+	assert_false(recurrence_read(&rule, "FREQ=WEEKLY;BYDAY=XX"));
 	assert_null(calendar_parse(arena, "<html>", 6, zones, "UTC"));
 	size_t n = count_of(arena, zones,
 	    "BEGIN:VEVENT\r\nUID:bad\r\nDTSTART:nonsense\r\nEND:VEVENT\r\n"
