@@ -11,6 +11,7 @@
 
 #include "base/civil.h"
 #include "base/conf.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/words.h"
 #include "base/zone.h"
@@ -197,6 +198,7 @@ chat_main(struct app *app)
 		fprintf(stderr, "alumhub-bot: --language: expected one of the configured languages\n");
 		return EXIT_USAGE;
 	}
+	log_limit(LOG_ERROR); /* a conversation is not a log */
 	mkdir(app->state_folder, 0700);
 	status = app_open(app, true);
 	if (status != EXIT_DONE)
