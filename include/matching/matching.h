@@ -96,7 +96,7 @@ struct matching_people {
 	const uint16_t *topic_points; /* MATCHING_TOPICS of them; NULL: from these people */
 };
 
-/* An immutable copy in compact form; free it with matching_free. */
+/* A copy in compact form; free it with matching_free. */
 struct matching;
 
 struct matching *matching_new(const struct matching_people *people);
@@ -156,7 +156,7 @@ struct matching_result {
 	bool cancelled;	 /* then nobody has a partner */
 };
 
-/* Pairs of maximum weight over all permitted pairs. */
+/* Pairs of maximum weight over all permitted pairs. One run at a time on the same `matching`. */
 struct matching_result matching_run(
     const struct matching *matching, const struct matching_options *options);
 

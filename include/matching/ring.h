@@ -1,6 +1,7 @@
 /*
  * Organisations that help each other: pairs (A helps B, B helps A) and rings of three (A helps B
- * helps C helps A). Pure, exact for up to RING_ORGS organisations; kidney exchange's cycle packing.
+ * helps C helps A). Pure; kidney exchange's cycle packing. Exact, and says so,
+ * unless the effort runs out first: then the best found.
  */
 #ifndef MATCHING_RING_H
 #define MATCHING_RING_H
@@ -32,7 +33,7 @@ struct ring {
 
 struct ring_options {
 	bool pairs_only;
-	uint64_t effort;	    /* nodes of the search; 0: a few seconds' worth */
+	uint64_t effort;	    /* nodes of the search; 0: some seconds' worth at the most */
 	const volatile int *cancel; /* may be NULL */
 };
 
