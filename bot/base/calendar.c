@@ -16,6 +16,7 @@ enum {
 	DAY_S = 86400,
 	LINE = 65536,	     /* bytes of one unfolded line; what is behind is cut */
 	COMPONENT = 1 << 20, /* bytes of one event */
+	OWN_ZONES = 64,	     /* that a calendar may define; the others are unknown to it */
 	STEPS = 1000,	     /* changes of a zone the calendar defines itself */
 	KEYS = 20000,	     /* instances of one event */
 	INSTANCES = 100000,
@@ -69,6 +70,7 @@ struct calendar {
 	size_t count, room;
 	int problems;
 	int64_t work;
+	int own_zones;
 };
 
 struct reader {
@@ -590,9 +592,12 @@ static void
 read_zone(struct reader *r)
 {
 	struct calendar *c = r->calendar;
-	struct place *place = arena_alloc(c->arena, sizeof *place);
 	struct shift shift = {0};
+	struct place *place;
 
+	if (c->own_zones++ >= OWN_ZONES)
+		return; /* its lines are then nobody's */
+	place = arena_alloc(c->arena, sizeof *place);
 	place->name = place->id = "";
 	place->steps = arena_alloc(c->arena, STEPS * sizeof *place->steps);
 	while (next_line(r) && !line_is(r, "END:VTIMEZONE")) {

@@ -360,12 +360,44 @@ calendar_reads_five_thousand_events(void **state)
 	zones_close(zones);
 }
 
+/* Each zone of a calendar costs 16 KB; three thousand of them must not. */
+static void
+calendar_bounds_its_own_zones(void **state)
+{
+	static char text[600000];
+	struct arena *arena = arena_new();
+	struct zones *zones = zones_open(NULL);
+	struct instance *list;
+	struct calendar *calendar;
+	size_t n = (size_t)snprintf(text, sizeof text, "BEGIN:VCALENDAR\n");
+
+	(void)state;
+	for (int i = 0; i < 3000; i++)
+		n += (size_t)snprintf(text + n, sizeof text - n,
+		    "BEGIN:VTIMEZONE\nTZID:Z%d\nBEGIN:STANDARD\nDTSTART:19000101T000000\n"
+		    "TZOFFSETFROM:+0500\nTZOFFSETTO:+0500\nRRULE:FREQ=DAILY\nEND:STANDARD\n"
+		    "END:VTIMEZONE\n",
+		    i);
+	n += (size_t)snprintf(text + n, sizeof text - n,
+	    "BEGIN:VEVENT\nUID:1\nDTSTART;TZID=Z5:20270326T190000\nSUMMARY:a\nEND:VEVENT\n"
+	    "END:VCALENDAR\n");
+	assert_true(n < sizeof text - 1);
+	calendar = calendar_parse(arena, text, n, zones, "UTC");
+	assert_non_null(calendar);
+	assert_int_equal(calendar_between(calendar, 1800000000, 1810000000, &list), 1);
+	assert_int_equal(list[0].start_s, 1806087600 - 5 * 3600);
+	assert_true(arena_used(arena) < 5000000);
+	arena_free(arena);
+	zones_close(zones);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(calendar_rules_agree_with_the_shared_table),
     cmocka_unit_test(calendar_queries_agree_with_two_others),
     cmocka_unit_test(calendar_crafted_rules_end_soon),
     cmocka_unit_test(calendar_keeps_what_is_good),
     cmocka_unit_test(calendar_reads_five_thousand_events),
+    cmocka_unit_test(calendar_bounds_its_own_zones),
 };
 
 UNIT_RUN(tests)
