@@ -93,7 +93,8 @@ overrides(struct app *app)
 		struct civil civil;
 		const char *bad = "expected ZONE YYYY-MM-DDTHH:MM +HH:MM";
 
-		if (sscanf(text, "%63s %39s %15s", zone, wall, offset) == 3 && civil_read(wall, &civil) &&
+		if (sscanf(text, "%63s %39s %15s", zone, wall, offset) == 3 &&
+		    civil_read(wall, &civil) &&
 		    sscanf(offset, "%c%2d:%2d", &sign, &hours, &minutes) == 3 &&
 		    (sign == '+' || sign == '-'))
 			bad = zone_override(app->zones, zone, &civil,
@@ -117,7 +118,8 @@ check_zones(struct app *app)
 
 	for (; *names; names++)
 		if (!zone_find(app->zones, *names)) {
-			snprintf(why, sizeof(why), "%s: [bot] time_zones: expected names of zones, not %s",
+			snprintf(why, sizeof(why),
+			    "%s: [bot] time_zones: expected names of zones, not %s",
 			    app->arguments->config, *names);
 			return memory_string(why);
 		}
@@ -146,7 +148,8 @@ app_read(struct app *app, const struct arguments *arguments)
 			    : join_path(app->state_folder, "state-key");
 	app->words_folder = content(app, "words", "words");
 	app->partners_file = content(app, "partners", "partners.json");
-	app->words = words_load(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), &why);
+	app->words =
+	    words_load(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), &why);
 	if (!app->words)
 		return complain(EXIT_CONFIG, why);
 	app->partners = partners_load(app->partners_file, &why);
@@ -163,7 +166,8 @@ int
 app_open(struct app *app, bool lock)
 {
 	struct db_options options = {.path = conf_text(app->conf, "bot", NULL, "database"),
-	    .read_only = !lock, .schemas = engine_schemas(features)};
+	    .read_only = !lock,
+	    .schemas = engine_schemas(features)};
 	char *why = NULL;
 	bool fresh = access(options.path, F_OK) != 0;
 
@@ -175,14 +179,18 @@ app_open(struct app *app, bool lock)
 	return EXIT_DONE;
 }
 
+/* The one that runs: the port's own context belongs to the terminal or to the service. */
+static struct app *running;
+
 static void
 broken(void *ctx, const char *why)
 {
-	struct app *app = ctx;
+	struct app *app = running;
 
+	(void)ctx;
 	if (why && !strcmp(why, "wrong key"))
-		fprintf(stderr, "alumhub-bot: %s: expected the key that %s was made with\n", app->key_file,
-		    conf_text(app->conf, "bot", NULL, "database"));
+		fprintf(stderr, "alumhub-bot: %s: expected the key that %s was made with\n",
+		    app->key_file, conf_text(app->conf, "bot", NULL, "database"));
 	else
 		fprintf(stderr, "alumhub-bot: %s: %s; nothing that was acknowledged is lost\n",
 		    conf_text(app->conf, "bot", NULL, "database"), why ? why : "cannot be written");
@@ -193,10 +201,18 @@ broken(void *ctx, const char *why)
 int
 app_engine(struct app *app, const struct engine_ports *ports, bool training)
 {
-	struct engine_options options = {.ports = *ports, .features = features, .db = app->db,
-	    .seal = app->seal, .words = app->words, .zones = app->zones, .partners = app->partners,
-	    .conf = app->conf, .state_folder = app->state_folder, .training = training};
+	struct engine_options options = {.ports = *ports,
+	    .features = features,
+	    .db = app->db,
+	    .seal = app->seal,
+	    .words = app->words,
+	    .zones = app->zones,
+	    .partners = app->partners,
+	    .conf = app->conf,
+	    .state_folder = app->state_folder,
+	    .training = training};
 
+	running = app;
 	options.ports.broken = broken;
 	app->engine = engine_new(&options);
 	return EXIT_DONE;
@@ -234,15 +250,16 @@ app_fetch_file(struct app *app, const struct engine_fetch *fetch)
 	size_t n;
 
 	if (!f) {
-		engine_fetched(app->engine, fetch->ticket, FETCHED_FAILED, "", 0, NULL, NULL, NULL, NULL,
-		    "the file cannot be read");
+		engine_fetched(app->engine, fetch->ticket, FETCHED_FAILED, "", 0, NULL, NULL, NULL,
+		    NULL, "the file cannot be read");
 		return;
 	}
 	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
 		buf_add(&b, chunk, n);
 	fclose(f);
 	engine_fetched(app->engine, fetch->ticket, b.overflowed ? FETCHED_FAILED : FETCHED_NEW,
-	    b.bytes ? b.bytes : "", b.length, NULL, NULL, NULL, NULL, b.overflowed ? "too big" : NULL);
+	    b.bytes ? b.bytes : "", b.length, NULL, NULL, NULL, NULL,
+	    b.overflowed ? "too big" : NULL);
 	buf_free(&b);
 }
 

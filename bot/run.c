@@ -1,4 +1,5 @@
-/* alumhub-bot run: the service. One loop, one engine, a control socket, the networks that are configured. */
+/* alumhub-bot run: the service. One loop, one engine, a control socket, the networks that are
+ * configured. */
 #include "app.h"
 
 #include <errno.h>
@@ -17,7 +18,13 @@
 #include "io/timer.h"
 #include "transports/telegram.h"
 
-enum { TOKEN_MOST = 4096, FETCH_TIMEOUT_MS = 60000, FETCH_REDIRECTS = 5 };
+enum {
+	TOKEN_MOST = 4096,
+	FETCH_TIMEOUT_MS = 60000,
+	FETCH_REDIRECTS = 5,
+	LANDING_STEP_MS = 20,
+	LANDING_STEPS = 150
+};
 
 struct service {
 	struct app *app;
@@ -26,7 +33,9 @@ struct service {
 	struct http_lane *pages;
 	struct timer *timer, *watchdog;
 	struct control *control;
-	bool soon, ready, stopping;
+	struct timer *landing;
+	int waits;
+	bool soon, ready, ending, stopping;
 	int status;
 };
 
@@ -117,8 +126,9 @@ page_came(void *ctx, const struct http_answer *a)
 		snprintf(status, sizeof(status), "the server answered %d", a->status);
 		cause = status;
 	}
-	engine_fetched(s->app->engine, ticket, how, a->body, a->length, http_header(a, "content-type"),
-	    http_header(a, "etag"), http_header(a, "last-modified"), NULL, cause);
+	engine_fetched(s->app->engine, ticket, how, a->body, a->length,
+	    http_header(a, "content-type"), http_header(a, "etag"), http_header(a, "last-modified"),
+	    NULL, cause);
 }
 
 static void
@@ -145,9 +155,14 @@ fetch(void *ctx, const struct engine_fetch *f)
 	p = memory_new(sizeof(*p));
 	p->service = s;
 	p->ticket = f->ticket;
-	http_send(s->pages, &(struct http_request){.label = "page", .url = f->url, .headers = headers,
-	    .redirects = FETCH_REDIRECTS, .timeout_ms = FETCH_TIMEOUT_MS, .body_max = f->body_max,
-	    .fn = page_came, .ctx = p});
+	http_send(s->pages, &(struct http_request){.label = "page",
+				.url = f->url,
+				.headers = headers,
+				.redirects = FETCH_REDIRECTS,
+				.timeout_ms = FETCH_TIMEOUT_MS,
+				.body_max = f->body_max,
+				.fn = page_came,
+				.ctx = p});
 }
 
 /* ---- assembly ---- */
@@ -172,7 +187,8 @@ add_telegram(struct service *s)
 	const struct conf *c = s->app->conf;
 	const char *path = conf_text(c, "telegram", NULL, "token_file");
 	const char *family = conf_text(c, "telegram", NULL, "ip_family");
-	struct telegram_options o = {.loop = s->loop, .http = s->http,
+	struct telegram_options o = {.loop = s->loop,
+	    .http = s->http,
 	    .api_root = conf_text(c, "telegram", NULL, "api_root"),
 	    .per_second = (double)conf_number(c, "telegram", NULL, "per_second"),
 	    .per_chat_second = (double)conf_number(c, "telegram", NULL, "per_chat_second"),
@@ -182,10 +198,13 @@ add_telegram(struct service *s)
 
 	if (!conf_has(c, "telegram"))
 		return EXIT_DONE;
-	o.family = !strcmp(family, "4") ? HTTP_IPV4 : !strcmp(family, "6") ? HTTP_IPV6 : HTTP_ANY_FAMILY;
+	o.family = !strcmp(family, "4")	  ? HTTP_IPV4
+		   : !strcmp(family, "6") ? HTTP_IPV6
+					  : HTTP_ANY_FAMILY;
 	token = read_secret(path, &o.token_length);
 	if (!token) {
-		fprintf(stderr, "alumhub-bot: %s: cannot be read; expected the bot's token\n", path);
+		fprintf(
+		    stderr, "alumhub-bot: %s: cannot be read; expected the bot's token\n", path);
 		return EXIT_CONFIG;
 	}
 	o.token = token;
@@ -211,6 +230,19 @@ asked(void *ctx, struct control_client *client, const char *line)
 	buf_free(&reply);
 }
 
+/* What is in the air lands first, for three seconds at the most: each fate is better known than in
+ * doubt. */
+static void
+end_when_landed(void *ctx)
+{
+	struct service *s = ctx;
+
+	if (!engine_flying(s->app->engine) || s->waits++ > LANDING_STEPS)
+		loop_stop(s->loop);
+	else
+		timer_start(s->landing, LANDING_STEP_MS);
+}
+
 static void
 signalled(void *ctx, int number)
 {
@@ -222,8 +254,11 @@ signalled(void *ctx, int number)
 		notify_ready();
 		return;
 	}
+	if (s->ending)
+		return;
 	notify_stopping();
-	loop_stop(s->loop);
+	s->ending = true;
+	end_when_landed(s);
 }
 
 static void
@@ -239,7 +274,8 @@ static int
 assemble(struct service *s)
 {
 	struct app *app = s->app;
-	struct engine_ports ports = {.ctx = s, .now_ms = now_ms, .wake = wake, .work = work, .fetch = fetch};
+	struct engine_ports ports = {
+	    .ctx = s, .now_ms = now_ms, .wake = wake, .work = work, .fetch = fetch};
 	char path[1100];
 	int status;
 
@@ -277,10 +313,11 @@ run_main(struct app *app)
 	s.loop = loop_new();
 	s.http = http_new(s.loop, &(struct http_options){.user_agent = "alumhub-bot"});
 	s.pages = http_lane_new(s.http,
-	    &(struct http_lane_options){.name = "pages", .connections = 4, .public_only = true,
-		.compressed = true});
+	    &(struct http_lane_options){
+		.name = "pages", .connections = 4, .public_only = true, .compressed = true});
 	s.timer = timer_new(s.loop, tick, &s);
 	s.watchdog = timer_new(s.loop, alive, &s);
+	s.landing = timer_new(s.loop, end_when_landed, &s);
 	status = assemble(&s);
 	if (status == EXIT_DONE) {
 		engine_start(app->engine);
@@ -296,6 +333,7 @@ run_main(struct app *app)
 	loop_signal(s.loop, SIGINT, NULL, NULL);
 	loop_signal(s.loop, SIGHUP, NULL, NULL);
 	timer_free(s.watchdog);
+	timer_free(s.landing);
 	timer_free(s.timer);
 	http_lane_free(s.pages);
 	http_free(s.http);

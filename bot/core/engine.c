@@ -794,6 +794,16 @@ engine_free(struct engine *e)
 	free(e);
 }
 
+int
+engine_flying(const struct engine *e)
+{
+	int flying = 0;
+
+	for (int i = 0; i < e->network_count; i++)
+		flying += e->networks[i].flying;
+	return flying;
+}
+
 bool
 engine_tried(const struct engine *e)
 {

@@ -100,6 +100,8 @@ bool engine_turn(struct engine *engine, void (*run)(struct turn *t, void *ctx), 
 
 /* What `status` prints: text lines, or JSON. free() it. */
 char *engine_status(struct engine *engine, bool json);
+/* Shipments under way: a clean stop waits some seconds for their fates. */
+int engine_flying(const struct engine *engine);
 /* READY: every network was tried once. */
 bool engine_tried(const struct engine *engine);
 /* All networks refused us (bad token): exit 77. */
