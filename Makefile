@@ -140,6 +140,28 @@ install: programs
 	test "$(KEY)" = no || test -e $(DESTDIR)/etc/alumhub-bot/state-key || \
 		(umask 277 && head -c 32 /dev/urandom >$(DESTDIR)/etc/alumhub-bot/state-key)
 
+# Prints figures; nothing here asserts a time.
+bench: deps
+	@$(MAKE) --no-print-directory -s programs $(BENCH_BIN)
+	@mkdir -p $(B)/bench
+	@{ echo '| what | figure |'; echo '|---|---|'; \
+	$(B)/bench-store | sed 's/^/| store | /; s/$$/ |/'; \
+	$(B)/bench-http 50000 | sed 's/^/| http | /; s/$$/ |/'; \
+	$(B)/bench-telegram backlog 20000 2>/dev/null | sed 's/^/| backlog | /; s/$$/ |/'; \
+	$(B)/bench-telegram rate 50 5 0 2>/dev/null | sed 's/^/| near | /; s/$$/ |/'; \
+	$(B)/bench-telegram start 2>/dev/null | sed 's/^/| start | /; s/$$/ |/'; } | tee $(B)/bench/figures.md
+
+SECONDS := 10
+fuzz: test-deps
+	@$(MAKE) --no-print-directory -s -j2 $(FUZZ_BIN)
+	@for f in $(FUZZ_SRC:tests/fuzz/%.c=%); do echo "fuzz $$f"; mkdir -p $(B)/corpus/$$f; \
+	$(B)/fuzz/$$f -max_total_time=$(SECONDS) -verbosity=0 $(B)/corpus/$$f \
+	$$(test -d tests/fuzz/corpus/$$f && echo tests/fuzz/corpus/$$f) || exit 1; done
+
+test-long: test
+	@$(MAKE) --no-print-directory fuzz SECONDS=3600
+	@LONG=1 TELEGRAM_SWEEP=all tests/run
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:
