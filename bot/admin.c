@@ -346,19 +346,40 @@ check_statement(void *ctx, struct sql *sql)
 	c->wrong++;
 }
 
-/* Nothing of the state is touched: the schema is made anew in memory. */
+static void
+remove_scratch(const char *folder)
+{
+	static const char *const names[] = {"x.db", "x.db-wal", "x.db-shm", "x.db.lock"};
+	char path[80];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
+/* Nothing of the state is touched: the schema is made anew in a scratch folder. */
 int
 check_main(struct app *app)
 {
 	struct checking c = {0};
-	struct db_options options = {.path = ":memory:", .vfs = "unix", .schemas = engine_schemas(features)};
+	struct db_options options = {.schemas = engine_schemas(features)};
 	char *why = NULL;
 	const char *key;
+	char folder[] = "/tmp/alumhub-check-XXXXXX", path[64];
 
+	if (!mkdtemp(folder)) {
+		fprintf(stderr, "alumhub-bot: %s: cannot be made\n", folder);
+		return EXIT_FAILED;
+	}
+	snprintf(path, sizeof(path), "%s/x.db", folder);
+	options.path = path;
 	c.wrong = words_check(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), check_words, NULL);
 	if (db_open(&c.db, &options, &why) != DB_OK) {
 		fprintf(stderr, "alumhub-bot: schema: %s\n", why);
 		free(why);
+		remove_scratch(folder);
 		return EXIT_CONFIG;
 	}
 	engine_statements(features, check_statement, &c);
@@ -371,6 +392,7 @@ check_main(struct app *app)
 		}
 	}
 	db_close(c.db);
+	remove_scratch(folder);
 	if (!c.wrong)
 		printf("configuration, words, schema and statements are right\n");
 	return c.wrong ? EXIT_CONFIG : EXIT_DONE;
