@@ -240,6 +240,23 @@ extern const struct schema ticket_schema;
 extern struct sql *const ticket_statements[];
 void ticket_prune(struct turn *t);
 
+/* approval.c */
+extern const struct schema approval_schema;
+extern struct sql *const approval_statements[];
+/* Two people turned out to be one: what one gave the other is void. */
+void approval_merge(struct turn *t, int64_t from, int64_t to);
+void approval_prune(struct turn *t);
+
+/* draft.c */
+extern const struct schema draft_schema;
+extern struct sql *const draft_statements[];
+void draft_prune(struct turn *t);
+
+/* audit.c */
+extern const struct schema audit_schema;
+extern struct sql *const audit_statements[];
+void audit_prune(struct turn *t);
+
 /* work.c */
 void work_launch(struct engine *e);
 void work_free(struct engine *e);

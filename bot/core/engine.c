@@ -67,10 +67,10 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
 
 static const struct schema *const core_schemas[] = {
     &engine_schema, &people_schema, &outbox_schema, &converse_schema, &job_schema, &page_schema, &join_schema,
-    &ticket_schema};
+    &ticket_schema, &approval_schema, &draft_schema, &audit_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     outbox_statements, converse_statements, job_statements, page_statements, join_statements,
-    ticket_statements, menu_statements};
+    ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
@@ -132,6 +132,12 @@ static const struct conf_key core_settings[] = {
 	.otherwise = "90"},
     {.section = "retention",
 	.key = "ticket",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "90"},
+    {.section = "retention",
+	.key = "draft",
 	.kind = CONF_NUMBER,
 	.least = 1,
 	.most = 3650,
@@ -840,4 +846,7 @@ engine_prune(struct turn *t)
 	db_run(t->db, &poison_prune, V(t->now - 7 * 86400));
 	outbox_prune(t);
 	ticket_prune(t);
+	approval_prune(t);
+	draft_prune(t);
+	audit_prune(t);
 }

@@ -1,6 +1,7 @@
 #include "core/join.h"
 
 #include "core.h"
+#include "core/audit.h"
 
 #include <string.h>
 
@@ -77,8 +78,25 @@ join_use(struct turn *t, const char *code)
 		return false;
 	if (!(t->person->access & MEMBERS))
 		people_join(t, t->person->id, offer.org);
-	if (offer.role != MEMBERS)
+	if (offer.role != MEMBERS) {
 		people_grant(t, t->person->id, offer.role,
 		    offer.role == COORDINATORS || offer.role == JUDGES ? offer.org : "");
+		people_keep_code(t, t->person->id, code_hash(t, code));
+		people_confirmed(t, t->person->id);
+		audit(t, "role.grant", offer.role);
+	}
+	return true;
+}
+
+bool
+join_again(struct turn *t, const char *code)
+{
+	while (*code == ' ')
+		code++;
+	if (!strncmp(code, "j_", 2))
+		code += 2;
+	if (!people_is_code(t, t->person->id, code_hash(t, code)))
+		return false;
+	people_confirmed(t, t->person->id);
 	return true;
 }

@@ -30,6 +30,7 @@ static const char *const people_steps[] = {
     "CREATE INDEX consent_what ON consent(what);"
     "CREATE TABLE erasure(hash BLOB PRIMARY KEY, erased INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE ban(hash BLOB PRIMARY KEY, banned INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    "ALTER TABLE person ADD COLUMN role_code BLOB;",
     NULL,
 };
 static const struct column people_columns[] = {
@@ -44,6 +45,8 @@ static const struct column people_columns[] = {
 	WITH_PERSON},
     {"person.confirmed", "the day of the last typed confirmation of a role", "membership",
 	WITH_PERSON},
+    {"person.role_code", "keyed hash of the code a role came by, to be typed again", "membership",
+	KEYED_HASH},
     {"person.paused_until", "until when nothing is pushed", "membership", WITH_PERSON},
     {"person.adult", "declared to be 18 or older", "membership", WITH_PERSON},
     {"person.prefer", "the network messages go to", "membership", WITH_PERSON},
@@ -110,6 +113,8 @@ static struct sql each_role = {
 static struct sql get_seen = {"SELECT seen FROM person WHERE id = ?"};
 static struct sql set_confirmed = {"UPDATE person SET confirmed = ? WHERE id = ?"};
 static struct sql must_confirm = {"SELECT confirmed < 0 FROM person WHERE id = ?"};
+static struct sql set_code = {"UPDATE person SET role_code = ? WHERE id = ?"};
+static struct sql is_code = {"SELECT 1 FROM person WHERE id = ? AND role_code = ?"};
 static struct sql any_reachable = {"SELECT 1 FROM account WHERE person = ? AND reachable = 1"};
 static struct sql move_accounts = {"UPDATE account SET person = ?, address = ? WHERE id = ?"};
 static struct sql accounts_of = {"SELECT id, network, address, hash FROM account WHERE person = ?"};
@@ -132,7 +137,7 @@ struct sql *const people_statements[] = {&find, &add_person, &set_slot, &add_acc
     &set_reachable, &set_address, &get_address, &get_slot, &push_account, &set_language,
     &get_language, &set_pause, &set_adult, &set_pseudonym, &get_pseudonym, &get_org, &get_access,
     &set_access, &join, &grant, &revoke, &holds, &each_role, &get_seen, &set_confirmed,
-    &must_confirm, &any_reachable, &move_accounts, &accounts_of, &set_prefer, &networks_of,
+    &must_confirm, &set_code, &is_code, &any_reachable, &move_accounts, &accounts_of, &set_prefer, &networks_of,
     &wipe_slot, &delete_person, &remember_erasure, &by_hash, &ban, &banned, &consent_get,
     &consent_add, &consent_drop, NULL};
 
@@ -568,6 +573,18 @@ people_confirmed(struct turn *t, int64_t person)
 }
 
 void
+people_keep_code(struct turn *t, int64_t person, struct blob hash)
+{
+	db_run(t->db, &set_code, V(hash, person));
+}
+
+bool
+people_is_code(struct turn *t, int64_t person, struct blob hash)
+{
+	return db_exists(t->db, &is_code, V(person, hash));
+}
+
+void
 people_merge(struct turn *t, int64_t from, int64_t to)
 {
 	struct rows *q = db_query(t->db, &accounts_of, V(from));
@@ -581,6 +598,7 @@ people_merge(struct turn *t, int64_t from, int64_t to)
 			db_run(t->db, &move_accounts,
 			    V(to, seal_address(t, slot, to, who, where), account));
 	}
+	approval_merge(t, from, to);
 	t->subject = from;
 	happen(t, HAPPENED_LEAVING);
 	db_run(t->db, &wipe_slot, V(from));

@@ -25,5 +25,8 @@ const char *join_make(struct turn *t, enum access role, const char *org, int64_t
 bool join_look(struct turn *t, const char *code, struct join_offer *offer);
 /* Uses it for t->person. False as join_look. */
 bool join_use(struct turn *t, const char *code);
+/* t->person types the code of their role again (people_must_confirm): true when it is the one they
+ * came by; from then on they need not again. */
+bool join_again(struct turn *t, const char *code);
 
 #endif

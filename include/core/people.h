@@ -50,6 +50,9 @@ bool people_reachable(struct turn *t, int64_t person);
  * block. */
 bool people_must_confirm(struct turn *t, int64_t person);
 void people_confirmed(struct turn *t, int64_t person);
+/* The keyed hash of the code a role came by (core/join.h makes it and asks for it again). */
+void people_keep_code(struct turn *t, int64_t person, struct blob hash);
+bool people_is_code(struct turn *t, int64_t person, struct blob hash);
 
 /* Two accounts become one person: the account of `from` moves to `to`, which keeps its profile. */
 void people_merge(struct turn *t, int64_t from, int64_t to);
