@@ -1,0 +1,1 @@
+#include "transports/matrix_crypto.h"
