@@ -152,6 +152,8 @@ bool outbox_due(struct engine *e);
 void outbox_recover(struct engine *e, struct network *n);
 void outbox_prune(struct turn *t);
 bool outbox_waits_for_morning(enum class class);
+/* Announcements that wait for this person end unsent; with `all_pushes` matches and reminders too. */
+void outbox_withdraw(struct turn *t, int64_t person, bool all_pushes);
 /* Our relayed delivery that a message answers, 0 when unknown. */
 int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);

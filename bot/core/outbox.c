@@ -30,6 +30,7 @@ static const char *const outbox_steps[] = {
     "ROWID;"
     "CREATE TABLE uploaded(network INTEGER NOT NULL, key TEXT NOT NULL, file_id TEXT NOT NULL,"
     " used INTEGER NOT NULL, PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;",
+    "CREATE INDEX delivery_silent ON delivery(chat) WHERE state = 0 AND attempts > 0;",
     NULL,
 };
 #define RETENTION "3 days after its end; with its post"
@@ -87,6 +88,10 @@ static struct sql set_sent = {
 static struct sql set_later = {"UPDATE delivery SET state = 0, due = ? WHERE id = ?"};
 static struct sql chat_later = {
     "UPDATE delivery SET due = max(due, ?) WHERE state = 0 AND network = ? AND chat = ?"};
+static struct sql silent_until = {
+    "SELECT max(due) FROM delivery WHERE state = 0 AND attempts > 0 AND chat = ? AND network = ?"};
+static struct sql withdraw = {"UPDATE delivery SET expires = ?1, due = ?2 WHERE person = ?3"
+			      " AND state = 0 AND (class IN (6, 7) OR (?4 AND class IN (3, 5)))"};
 static struct sql pause_network = {"UPDATE network SET paused_until = ? WHERE number = ?"};
 static struct sql get_row = {
     "SELECT class, attempts, person, account, feature, chat, post FROM delivery WHERE id = ?"};
@@ -96,7 +101,8 @@ static struct sql get_body = {
 static struct sql get_target = {"SELECT state, message FROM delivery WHERE id = ?"};
 static struct sql trying = {"SELECT id FROM delivery WHERE state = 1 AND network = ?"};
 static struct sql unreachable = {"UPDATE account SET reachable = 0 WHERE id = ?"};
-static struct sql prune = {"DELETE FROM delivery WHERE state >= 2 AND post IS NULL AND born < ?"};
+static struct sql prune = {
+    "DELETE FROM delivery WHERE state >= 2 AND post IS NULL AND max(born, due / 1000) < ?"};
 static struct sql highest = {"SELECT max(id) FROM delivery"};
 static struct sql uploaded_get = {"SELECT file_id FROM uploaded WHERE network = ? AND key = ?"};
 static struct sql uploaded_set = {
@@ -107,8 +113,9 @@ static struct sql replied = {
     "SELECT id FROM delivery WHERE class = 2 AND chat = ? AND message = ?"};
 
 struct sql *const outbox_statements[] = {&add, &pick, &next_due, &try_it, &set_state, &set_sent,
-    &set_later, &chat_later, &pause_network, &get_row, &get_body, &get_target, &trying,
-    &unreachable, &prune, &highest, &uploaded_get, &uploaded_set, &post_get, &replied, NULL};
+    &set_later, &chat_later, &silent_until, &withdraw, &pause_network, &get_row, &get_body,
+    &get_target, &trying, &unreachable, &prune, &highest, &uploaded_get, &uploaded_set, &post_get,
+    &replied, NULL};
 
 enum { RANK_REPLY, RANK_PUSH, RANK_BULK, RANKS };
 enum doubt { DOUBT_END, DOUBT_REPEAT, DOUBT_REPEAT_ONCE };
@@ -284,6 +291,15 @@ ship_later(struct engine *e, struct network *n, const struct ship *from, struct 
 	return s;
 }
 
+/* A chat in which the network asked for silence gets everything afterwards, in order. */
+static int64_t
+after_silence(struct turn *t, const struct wanted *w)
+{
+	int64_t until = db_number(t->db, &silent_until, V(w->chat, w->network->number), 0);
+
+	return until > w->due ? until : w->due;
+}
+
 void
 outbox_keep(struct turn *t)
 {
@@ -302,6 +318,8 @@ outbox_keep(struct turn *t)
 			continue; /* erased in this very turn */
 		if (w->due < now_ms)
 			w->due = now_ms;
+		if (!flying && w->due == now_ms)
+			w->due = after_silence(t, w);
 		if (!w->expires)
 			w->expires = t->now + classes[w->class].expires_s;
 		body = w->post
@@ -400,9 +418,27 @@ finish(struct engine *e, int64_t id, enum delivery_state state, enum refusal ref
 	e->counts.uncertain += state == STATE_UNCERTAIN;
 }
 
-/* One waiting row: trying, expired, or left where it is. True when it took a slot. */
+/* What ended without being sent, and whose feature must hear of it. */
+struct ended {
+	struct ended *next;
+	int64_t id;
+};
+
+static void
+end_unsent(struct engine *e, int64_t id, enum delivery_state state, enum refusal refusal,
+    struct ended **ended)
+{
+	struct ended *x = arena_alloc(e->arena, sizeof(*x));
+
+	finish(e, id, state, refusal);
+	x->id = id;
+	x->next = *ended;
+	*ended = x;
+}
+
+/* One waiting row: trying, ended, or left where it is. True when it took a slot. */
 static bool
-pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms)
+pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, struct ended **ended)
 {
 	struct ship s = {.id = db_int(q, 0),
 	    .account = db_int(q, 2),
@@ -416,7 +452,7 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms)
 	struct blob plain;
 
 	if (db_int(q, 6) * 1000 <= now_ms) {
-		finish(e, s.id, STATE_EXPIRED, REFUSAL_NONE);
+		end_unsent(e, s.id, STATE_EXPIRED, REFUSAL_NONE, ended);
 		return false;
 	}
 	if (flies(n, s.chat))
@@ -425,14 +461,14 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms)
 		int known = target_message(e, s.target, &message);
 
 		if (known < 0)
-			finish(e, s.id, STATE_REFUSED, REFUSAL_OTHER);
+			end_unsent(e, s.id, STATE_REFUSED, REFUSAL_OTHER, ended);
 		if (known == 0)
 			db_run(e->db, &set_later, V(now_ms + 500, s.id));
 		if (known < 1)
 			return false;
 	}
 	if (!row_plain(e, q, &plain)) {
-		finish(e, s.id, STATE_REFUSED, REFUSAL_GONE);
+		end_unsent(e, s.id, STATE_REFUSED, REFUSAL_GONE, ended);
 		return false;
 	}
 	db_run(e->db, &try_it, V(s.id));
@@ -443,7 +479,7 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms)
 }
 
 static void
-pick_network(struct engine *e, struct network *n, int64_t now_ms)
+pick_network(struct engine *e, struct network *n, int64_t now_ms, struct ended **ended)
 {
 	n->next_due_ms = INT64_MAX;
 	refill(n, now_ms);
@@ -458,7 +494,7 @@ pick_network(struct engine *e, struct network *n, int64_t now_ms)
 			q = db_query(
 			    e->db, &pick, V(n->number, rank, now_ms, room + 2 * n->flying));
 			while (room > 0 && db_next(q))
-				if (pick_row(e, n, q, now_ms)) {
+				if (pick_row(e, n, q, now_ms, ended)) {
 					room--;
 					n->bucket -= rank > RANK_REPLY;
 				}
@@ -478,6 +514,8 @@ pick_network(struct engine *e, struct network *n, int64_t now_ms)
 	n->waiting = n->next_due_ms != INT64_MAX;
 }
 
+static void hear_ended(struct engine *e, struct network *n, int64_t id);
+
 bool
 outbox_pick(struct engine *e)
 {
@@ -485,9 +523,15 @@ outbox_pick(struct engine *e)
 
 	if (!e->started)
 		return false;
-	for (int i = 0; i < e->network_count; i++)
-		if (e->networks[i].waiting && e->networks[i].health != HEALTH_REFUSED)
-			pick_network(e, &e->networks[i], now_ms);
+	for (int i = 0; i < e->network_count; i++) {
+		struct network *n = &e->networks[i];
+		struct ended *ended = NULL;
+
+		if (n->waiting && n->health != HEALTH_REFUSED)
+			pick_network(e, n, now_ms, &ended);
+		for (; ended; ended = ended->next)
+			hear_ended(e, n, ended->id);
+	}
 	return e->ships != NULL;
 }
 
@@ -626,6 +670,19 @@ tell_feature(struct engine *e, struct fated *f, const struct fate_row *row)
 	ours.network = f->network;
 	t.feature = feature_named(e, row->feature);
 	turn_run(e, &t, fate_turn, f);
+}
+
+static void
+hear_ended(struct engine *e, struct network *n, int64_t id)
+{
+	struct rows *q = db_query(e->db, &get_row, V(id));
+	struct fated f = {.id = id, .network = n};
+	struct fate_row row = {0};
+
+	if (db_next(q))
+		row.feature = db_text(q, 4);
+	db_done(q);
+	tell_feature(e, &f, &row);
 }
 
 static void
@@ -810,6 +867,20 @@ void
 outbox_prune(struct turn *t)
 {
 	db_run(t->db, &prune, V(t->now - 3 * 86400));
+}
+
+/* What waits for this person and is not wanted any more ends now, as late. */
+void
+outbox_withdraw(struct turn *t, int64_t person, bool all_pushes)
+{
+	struct engine *e = t->engine;
+
+	if (!db_run(t->db, &withdraw, V(t->now, engine_now_ms(e), person, all_pushes)))
+		return;
+	for (int i = 0; i < e->network_count; i++) {
+		e->networks[i].waiting = true;
+		e->networks[i].next_due_ms = 0;
+	}
 }
 
 bool outbox_waits_for_morning(enum class class)

@@ -137,9 +137,9 @@ struct sql *const people_statements[] = {&find, &add_person, &set_slot, &add_acc
     &set_reachable, &set_address, &get_address, &get_slot, &push_account, &set_language,
     &get_language, &set_pause, &set_adult, &set_pseudonym, &get_pseudonym, &get_org, &get_access,
     &set_access, &join, &grant, &revoke, &holds, &each_role, &get_seen, &set_confirmed,
-    &must_confirm, &set_code, &is_code, &any_reachable, &move_accounts, &accounts_of, &set_prefer, &networks_of,
-    &wipe_slot, &delete_person, &remember_erasure, &by_hash, &ban, &banned, &consent_get,
-    &consent_add, &consent_drop, NULL};
+    &must_confirm, &set_code, &is_code, &any_reachable, &move_accounts, &accounts_of, &set_prefer,
+    &networks_of, &wipe_slot, &delete_person, &remember_erasure, &by_hash, &ban, &banned,
+    &consent_get, &consent_add, &consent_drop, NULL};
 
 enum { DAY = 86400, SILENT_DAYS = 30, WRITE_SEEN_DAYS = 1 };
 
@@ -381,6 +381,8 @@ consent_set(struct turn *t, int64_t person, const char *what, bool given)
 		db_run(t->db, &consent_add, V(person, what, t->now / DAY * DAY));
 	else
 		db_run(t->db, &consent_drop, V(person, what));
+	if (!given && !strcmp(what, CONSENT_ANNOUNCEMENTS))
+		outbox_withdraw(t, person, false);
 }
 
 void
@@ -413,8 +415,10 @@ people_pause(struct turn *t, int64_t person, int64_t until)
 	if (t->person && t->person->id == person)
 		t->person->paused_until = until;
 	t->subject = person;
-	if (until)
-		happen(t, HAPPENED_PAUSED);
+	if (!until)
+		return;
+	outbox_withdraw(t, person, true);
+	happen(t, HAPPENED_PAUSED);
 }
 
 void

@@ -255,14 +255,14 @@ after_quiet_hours(struct turn *t, int64_t person, int64_t when)
 }
 
 static bool
-paused(struct turn *t, int64_t person, enum class class)
+paused(struct turn *t, int64_t person, enum class class, int64_t due)
 {
 	static struct sql until = {"SELECT paused_until FROM person WHERE id = ?"};
 
 	if (class != CLASS_MATCH && class != CLASS_ANNOUNCEMENT && class != CLASS_URGENT &&
 	    class != CLASS_REMINDER)
 		return false;
-	return db_number(t->db, &until, V(person), 0) > t->now;
+	return db_number(t->db, &until, V(person), 0) > due;
 }
 
 int64_t
@@ -273,7 +273,7 @@ tell_at(struct turn *t, int64_t person, enum class class, int64_t not_before, in
 	int64_t account, due = not_before > t->now ? not_before : t->now;
 	struct wanted *w;
 
-	if (paused(t, person, class))
+	if (paused(t, person, class, due))
 		return 0;
 	account = people_account(t, person, &n);
 	if (!account || !card)

@@ -104,9 +104,10 @@ void say(struct turn *t, struct card *card);
 void say_private(struct turn *t, struct card *card);
 /* To the chat of somebody who was erased in this turn: nothing of it is tied to a person. */
 void say_erased(struct turn *t, struct card *card);
-/* To somebody else (or from a job), in the class given; held back for quiet hours, pause and
- * consent by class. `expires` unix s, 0: the class's own. The id of the delivery, 0 when they
- * cannot be reached. */
+/* To somebody else (or from a job), in the class given; held back for quiet hours and pause by
+ * class. Whether they consented is for the caller to look at (people.h); what waits when somebody
+ * pauses or withdraws the consent to announcements ends unsent. `expires` unix s, 0: the class's
+ * own. The id of the delivery, 0 when they cannot be reached. */
 int64_t tell(struct turn *t, int64_t person, enum class class, int64_t expires, struct card *card);
 /* The same, not before this moment (a pass's results at the same minute). */
 int64_t tell_at(struct turn *t, int64_t person, enum class class, int64_t not_before,
