@@ -93,6 +93,7 @@ struct engine {
 	int network_count;
 	bool started;
 	bool in_transaction;
+	bool broken; /* a commit of unknown outcome: nothing more is done */
 	int64_t next_delivery;
 	struct fated *fates;
 	size_t fate_count, fate_room;

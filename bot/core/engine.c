@@ -65,9 +65,9 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
     &poison_prune, &cursor_set, &network_add, &network_get, &state_set, &state_delete, &state_all,
     &meta_get, &meta_set, NULL};
 
-static const struct schema *const core_schemas[] = {
-    &engine_schema, &people_schema, &outbox_schema, &converse_schema, &job_schema, &page_schema, &join_schema,
-    &ticket_schema, &approval_schema, &draft_schema, &audit_schema};
+static const struct schema *const core_schemas[] = {&engine_schema, &people_schema, &outbox_schema,
+    &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
+    &draft_schema, &audit_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     outbox_statements, converse_statements, job_statements, page_statements, join_statements,
     ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements};
@@ -255,15 +255,27 @@ feature_named(struct engine *e, const char *name)
 
 /* ---- transactions and turns ---- */
 
+/* Nothing is said, sent or read any more: only a new start knows what the disk holds. */
+static void
+give_up(struct engine *e, const char *why)
+{
+	e->broken = true;
+	e->ships = NULL;
+	e->last_ship = &e->ships;
+	e->o.ports.broken(e->o.ports.ctx, why);
+}
+
 bool
 engine_commit(struct engine *e)
 {
 	e->in_transaction = false;
+	if (e->broken)
+		return false;
 	e->counts.commits++;
 	if (db_commit(e->db))
 		return true;
 	log_event(LOG_ERROR, "store.commit", "result=unknown");
-	e->o.ports.broken(e->o.ports.ctx, db_failure(e->db));
+	give_up(e, db_failure(e->db));
 	return false;
 }
 
@@ -395,7 +407,8 @@ fetched_media(struct turn *t)
 		t->feature->happened(t, HAPPENED_MEDIA);
 }
 
-/* What was chosen, else what the network hints at ("he", "ar-PS", old "iw"), else the first configured. */
+/* What was chosen, else what the network hints at ("he", "ar-PS", old "iw"), else the first
+ * configured. */
 static const char *
 spoken(struct turn *t, const struct event *event)
 {
@@ -521,6 +534,8 @@ transport_came(void *engine, struct transport *transport, const struct batch *ba
 	struct engine *e = engine;
 	struct network *n = network_of(e, transport);
 
+	if (e->broken)
+		return false;
 	db_begin(e->db);
 	e->in_transaction = true;
 	outbox_fates(e);
@@ -534,7 +549,7 @@ transport_came(void *engine, struct transport *transport, const struct batch *ba
 		log_event(LOG_ERROR, "batch.failed", "reason=%s", db_failure(e->db));
 		db_rollback(e->db);
 		e->in_transaction = false;
-		e->o.ports.broken(e->o.ports.ctx, "a batch could not be stored");
+		give_up(e, "a batch could not be stored");
 		return false;
 	}
 	outbox_pick(e);
@@ -553,6 +568,8 @@ transport_keep(
 	struct engine *e = engine;
 	bool outer = e->in_transaction;
 
+	if (e->broken)
+		return false;
 	if (!outer)
 		db_begin(e->db);
 	db_arena(e->db, e->arena);
@@ -601,7 +618,7 @@ check_key(struct engine *e)
 	if (!stored)
 		db_run(e->db, &meta_set, V("key", (const char *)hex));
 	else if (strcmp(stored, hex))
-		e->o.ports.broken(e->o.ports.ctx, "wrong key");
+		give_up(e, "wrong key");
 }
 
 struct engine *
@@ -724,7 +741,7 @@ engine_reload(struct engine *e, struct words *words, struct partners *partners, 
 void
 engine_tick(struct engine *e)
 {
-	if (e->ticking)
+	if (e->ticking || e->broken)
 		return;
 	e->ticking = true;
 	e->wake_ms = INT64_MAX;
@@ -753,8 +770,12 @@ engine_tick(struct engine *e)
 int64_t
 engine_next_ms(struct engine *e)
 {
-	int64_t next = outbox_next_ms(e), page = page_next_s(e);
+	int64_t next, page;
 
+	if (e->broken)
+		return INT64_MAX;
+	next = outbox_next_ms(e);
+	page = page_next_s(e);
 	if (e->fate_count || e->ships || e->work_waits)
 		return 0;
 	if (e->next_job_s != INT64_MAX && e->next_job_s * 1000 < next)

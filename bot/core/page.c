@@ -50,16 +50,17 @@ static struct sql set_due = {"UPDATE page SET due = ? WHERE name = ? AND key = ?
 static struct sql came = {
     "UPDATE page SET came = ?, failures = 0, reason = '', due = ?, etag = ?,"
     " modified = ?, hash = ?, moved = coalesce(?, moved) WHERE name = ? AND key = ?"};
-static struct sql same = {"UPDATE page SET came = ?, failures = 0, reason = '', due = ?"
-			  " WHERE name = ? AND key = ?"};
+static struct sql same = {"UPDATE page SET came = ?, failures = 0, reason = '', due = ?,"
+			  " moved = coalesce(?, moved) WHERE name = ? AND key = ?"};
+static struct sql failures_of = {"SELECT failures FROM page WHERE name = ? AND key = ?"};
 static struct sql failed = {"UPDATE page SET failures = failures + 1, reason = ?, due = ?,"
 			    " hash = NULL, etag = NULL, modified = NULL, moved = NULL"
 			    " WHERE name = ? AND key = ?"};
 static struct sql by_name = {"SELECT name, key FROM page WHERE key = ?1 OR name = ?1"
 			     " OR name || '.' || key = ?1 LIMIT 1"};
 static struct sql all = {"SELECT name, key, came, failures, reason FROM page ORDER BY name, key"};
-struct sql *const page_statements[] = {
-    &want, &drop, &due_one, &soonest, &get, &set_due, &came, &same, &failed, &by_name, &all, NULL};
+struct sql *const page_statements[] = {&want, &drop, &due_one, &soonest, &get, &set_due, &came,
+    &same, &failures_of, &failed, &by_name, &all, NULL};
 
 enum { PAGE_MAX = 32 << 20, FETCH_LIMIT_S = 600, ALARM_FAILURES = 3 };
 
@@ -108,6 +109,19 @@ struct arrival {
 	const struct page_kind *kind;
 };
 
+/* New bytes for the feature; it may find them broken, which counts as a failure. */
+static bool
+understood(struct turn *t, struct arrival *a, struct blob old_hash, const unsigned char *hash)
+{
+	const char *name = a->page.name, *key = a->page.key;
+	int64_t failures = db_number(t->db, &failures_of, V(name, key), 0);
+
+	if (old_hash.length == SEAL_HASH_BYTES && !memcmp(old_hash.bytes, hash, SEAL_HASH_BYTES))
+		return true;
+	a->kind->came(t, &a->page);
+	return db_number(t->db, &failures_of, V(name, key), 0) == failures;
+}
+
 static void
 arrived(struct turn *t, void *ctx)
 {
@@ -116,7 +130,6 @@ arrived(struct turn *t, void *ctx)
 	unsigned char hash[SEAL_HASH_BYTES];
 	int64_t every;
 	struct blob old;
-	bool unchanged;
 
 	if (!db_next(q))
 		return;
@@ -129,16 +142,15 @@ arrived(struct turn *t, void *ctx)
 		return;
 	}
 	if (a->how == FETCHED_SAME) {
-		db_run(t->db, &same, V(t->now, t->now + every, a->page.name, a->page.key));
+		db_run(
+		    t->db, &same, V(t->now, t->now + every, a->moved, a->page.name, a->page.key));
 		return;
 	}
 	seal_hash(t->seal, "page", a->page.bytes, a->page.length, hash);
-	unchanged = old.length == sizeof(hash) && !memcmp(old.bytes, hash, sizeof(hash));
-	db_run(t->db, &came,
-	    V(t->now, t->now + every, a->etag, a->modified, ((struct blob){hash, sizeof(hash)}),
-		a->moved, a->page.name, a->page.key));
-	if (!unchanged)
-		a->kind->came(t, &a->page);
+	if (understood(t, a, old, hash))
+		db_run(t->db, &came,
+		    V(t->now, t->now + every, a->etag, a->modified,
+			((struct blob){hash, sizeof(hash)}), a->moved, a->page.name, a->page.key));
 }
 
 static void

@@ -116,7 +116,7 @@ file_find(const char *name)
 }
 
 static struct disk_file *
-file_new(const char *name)
+disk_file_new(const char *name)
 {
 	for (int i = 0; i < FILES; i++) {
 		struct disk_file *f;
@@ -424,7 +424,7 @@ crash_vfs_from(const struct crash_image *image, uint64_t seed)
 {
 	crash_vfs_new(seed);
 	for (int i = 0; i < image->count; i++) {
-		struct disk_file *f = file_new(image->files[i].name);
+		struct disk_file *f = disk_file_new(image->files[i].name);
 
 		room_make(f, image->files[i].size + 1);
 		memcpy(f->bytes, image->files[i].bytes, image->files[i].size);
@@ -845,7 +845,7 @@ file_create(struct disk_file *f, const char *name)
 	if (operation(&cut) != SQLITE_OK || cut)
 		return NULL;
 	if (!f)
-		f = file_new(name);
+		f = disk_file_new(name);
 	room_make(f, 1);
 	save(f, 0, f->size);
 	memset(f->bytes, 0, f->size);
