@@ -50,7 +50,8 @@ put_object(struct buf *out, const json_t *object, int depth)
 	json_t *value;
 	bool good = true;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value) keys[count++] = key;
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+		keys[count++] = key;
 	qsort(keys, count, sizeof(*keys), by_code_point);
 	buf_add(out, "{", 1);
 	for (size_t i = 0; i < count && good; i++) {

@@ -18,33 +18,16 @@ enum { CURRENT, STALE, ASKED, LEFT };
 enum { DEVICES_MAX = 200 };
 static const int64_t hold_ms = (int64_t)7 * 24 * 3600 * 1000;
 
-static char *
-row_name(const char *user)
-{
-	size_t size = strlen(user) + sizeof("user/");
-	char *name = memory_new(size);
-
-	snprintf(name, size, "user/%s", user);
-	return name;
-}
-
 static json_t *
 row_get(const struct matrix_state *state, const char *user)
 {
-	char *name = row_name(user);
-	json_t *row = matrix_state_get(state, name);
-
-	free(name);
-	return row;
+	return matrix_state_get_of(state, "user", user);
 }
 
 static void
 row_put(struct matrix_state *state, const char *user, json_t *row)
 {
-	char *name = row_name(user);
-
-	matrix_state_put(state, name, row);
-	free(name);
+	matrix_state_put_of(state, "user", user, row);
 }
 
 static int
@@ -117,6 +100,18 @@ matrix_devices_fresh(const struct matrix_state *state, const char *user)
 
 	json_decref(row);
 	return fresh;
+}
+
+static void
+stale_row(void *ctx, const char *name)
+{
+	matrix_devices_changed(ctx, name + strlen("user/"));
+}
+
+void
+matrix_devices_all_changed(struct matrix_state *state)
+{
+	matrix_state_each(state, "user/", stale_row, state);
 }
 
 struct asking {
@@ -286,9 +281,9 @@ curve_taken(const json_t *devices, const json_t *device)
 	const char *id;
 	json_t *other;
 
-	json_object_foreach((json_t *)(uintptr_t)devices, id,
-	    other) if (json_equal(json_object_get(other, "c"),
-			   json_object_get(device, "c"))) return true;
+	json_object_foreach((json_t *)(uintptr_t)devices, id, other)
+		if (json_equal(json_object_get(other, "c"), json_object_get(device, "c")))
+			return true;
 	return false;
 }
 
@@ -301,8 +296,7 @@ devices_of(const json_t *row, const json_t *given, const char *user, const char 
 	json_t *kept = json_object(), *device;
 	const char *id;
 
-	json_object_foreach((json_t *)(uintptr_t)given, id, device)
-	{
+	json_object_foreach((json_t *)(uintptr_t)given, id, device) {
 		json_t *good = checked(device, user, id, self), *before;
 
 		if (!good || json_object_size(kept) >= DEVICES_MAX) {
@@ -359,8 +353,9 @@ matrix_devices_answered(struct matrix_state *state, const json_t *query, const j
 	json_t *asked = json_object_get(query, "device_keys"), *value;
 	const char *user;
 
-	json_object_foreach(asked, user, value) if (take(state, user, answer, now_ms) && fn)
-	    fn(ctx, user);
+	json_object_foreach(asked, user, value)
+		if (take(state, user, answer, now_ms) && fn)
+			fn(ctx, user);
 }
 
 void
@@ -370,8 +365,7 @@ matrix_devices_each(const struct matrix_state *state, const char *user,
 	json_t *row = row_get(state, user), *device;
 	const char *id;
 
-	json_object_foreach(json_object_get(row, "d"), id, device)
-	{
+	json_object_foreach(json_object_get(row, "d"), id, device) {
 		struct matrix_device one = {
 		    .user = user,
 		    .id = id,
@@ -440,4 +434,29 @@ matrix_devices_reachable(const struct matrix_state *state, const char *user)
 
 	matrix_devices_each(state, user, find, &f);
 	return f.reachable;
+}
+
+struct counting {
+	struct matrix_state *state;
+	int64_t count;
+};
+
+static void
+count_row(void *ctx, const char *name)
+{
+	struct counting *counting = ctx;
+	json_t *row = matrix_state_get(counting->state, name);
+
+	if (json_object_get(row, "c"))
+		counting->count++;
+	json_decref(row);
+}
+
+int64_t
+matrix_devices_changed_identities(struct matrix_state *state)
+{
+	struct counting counting = {state, 0};
+
+	matrix_state_each(state, "user/", count_row, &counting);
+	return counting.count;
 }

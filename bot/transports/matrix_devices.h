@@ -28,6 +28,8 @@ bool matrix_devices_track(struct matrix_state *state, const char *user);
 bool matrix_devices_tracked(const struct matrix_state *state, const char *user);
 /* The server says that the list changed. Ignored for people who are not followed. */
 void matrix_devices_changed(struct matrix_state *state, const char *user);
+/* What was missed is not known: every list may have changed. */
+void matrix_devices_all_changed(struct matrix_state *state);
 /* Nothing is shared with this person any more: the list is not kept in sync, the pin stays. */
 void matrix_devices_left(struct matrix_state *state, const char *user);
 bool matrix_devices_fresh(const struct matrix_state *state, const char *user);
@@ -55,6 +57,9 @@ enum matrix_owner matrix_devices_owner(
 /* The device id that has this curve key, or NULL; free() it. */
 char *matrix_devices_by_curve(
     const struct matrix_state *state, const char *user, const char *curve);
+/* How many people came back with another identity than the pinned one, which is not believed yet.
+ */
+int64_t matrix_devices_changed_identities(struct matrix_state *state);
 /* Whether this person has at least one device signed by a pinned identity. */
 bool matrix_devices_reachable(const struct matrix_state *state, const char *user);
 

@@ -175,8 +175,47 @@ matrix_state_put(struct matrix_state *state, const char *name, json_t *value)
 void
 matrix_state_drop(struct matrix_state *state, const char *name)
 {
-	mark(state, name);
-	json_object_del(state->values, name);
+	if (json_object_del(state->values, name) == 0)
+		mark(state, name);
+}
+
+/* free() it. */
+static char *
+name_of(const char *kind, const char *id)
+{
+	size_t size = strlen(kind) + strlen(id) + 2;
+	char *name = memory_new(size);
+
+	snprintf(name, size, "%s/%s", kind, id);
+	return name;
+}
+
+json_t *
+matrix_state_get_of(const struct matrix_state *state, const char *kind, const char *id)
+{
+	char *name = name_of(kind, id);
+	json_t *value = matrix_state_get(state, name);
+
+	free(name);
+	return value;
+}
+
+void
+matrix_state_put_of(struct matrix_state *state, const char *kind, const char *id, json_t *value)
+{
+	char *name = name_of(kind, id);
+
+	matrix_state_put(state, name, value);
+	free(name);
+}
+
+void
+matrix_state_drop_of(struct matrix_state *state, const char *kind, const char *id)
+{
+	char *name = name_of(kind, id);
+
+	matrix_state_drop(state, name);
+	free(name);
 }
 
 void
@@ -188,8 +227,9 @@ matrix_state_each(struct matrix_state *state, const char *prefix,
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(state->values, name, value) if (strncmp(name, prefix, length) == 0)
-	    names[count++] = memory_string(name);
+	json_object_foreach(state->values, name, value)
+		if (strncmp(name, prefix, length) == 0)
+			names[count++] = memory_string(name);
 	for (size_t i = 0; i < count; i++) {
 		fn(ctx, names[i]);
 		free(names[i]);
@@ -243,7 +283,8 @@ matrix_state_rows(struct matrix_state *state, const struct state_row **rows)
 	json_object_clear(state->changed);
 	state->row_count = json_object_size(state->given);
 	state->rows = memory_new((state->row_count + 1) * sizeof(*state->rows));
-	json_object_foreach(state->given, name, mark_of) row_make(state, name, &state->rows[i++]);
+	json_object_foreach(state->given, name, mark_of)
+		row_make(state, name, &state->rows[i++]);
 	*rows = state->rows;
 	return state->row_count;
 }

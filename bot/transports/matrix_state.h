@@ -31,6 +31,11 @@ json_t *matrix_state_get(const struct matrix_state *state, const char *name);
 void matrix_state_put(struct matrix_state *state, const char *name, json_t *value);
 void matrix_state_drop(struct matrix_state *state, const char *name);
 bool matrix_state_has(const struct matrix_state *state, const char *name);
+/* The same for the name "KIND/ID". */
+json_t *matrix_state_get_of(const struct matrix_state *state, const char *kind, const char *id);
+void matrix_state_put_of(
+    struct matrix_state *state, const char *kind, const char *id, json_t *value);
+void matrix_state_drop_of(struct matrix_state *state, const char *kind, const char *id);
 /* Names that begin so; fn may put and drop. */
 void matrix_state_each(struct matrix_state *state, const char *prefix,
     void (*fn)(void *ctx, const char *name), void *ctx);
