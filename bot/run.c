@@ -128,7 +128,7 @@ page_came(void *ctx, const struct http_answer *a)
 	}
 	engine_fetched(s->app->engine, ticket, how, a->body, a->length,
 	    http_header(a, "content-type"), http_header(a, "etag"), http_header(a, "last-modified"),
-	    NULL, cause);
+	    a->moved, cause);
 }
 
 static void

@@ -366,7 +366,7 @@ follow(struct http_slot *slot, long status, const char **bad)
 	curl_easy_getinfo(slot->easy, CURLINFO_REDIRECT_URL, &url);
 	if (!url)
 		return false;
-	*bad = http_call_redirect(call, url);
+	*bad = http_call_redirect(call, url, status == 301 || status == 308);
 	if (*bad)
 		return false;
 	slot_run(slot);
@@ -385,6 +385,7 @@ answer_fill(struct http_slot *slot, CURLcode result, struct http_answer *answer)
 	answer->status = (int)status;
 	answer->reused = connects == 0 && answer->outcome != HTTP_NOT_SENT;
 	answer->url = slot->call->hops > 0 ? slot->call->url.bytes : NULL;
+	answer->moved = slot->call->moved.length > 0 ? slot->call->moved.bytes : NULL;
 	answer->body = "";
 	answer->inside = slot->easy;
 	if (answer->outcome == HTTP_REPLIED && slot->body.length > 0) {

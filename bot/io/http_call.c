@@ -187,7 +187,7 @@ http_call_check(struct http_call *call)
 
 /* Plain http stays within the origin the operator wrote; everything else is https. */
 const char *
-http_call_redirect(struct http_call *call, const char *url)
+http_call_redirect(struct http_call *call, const char *url, bool for_good)
 {
 	char *origin = call->plain ? memory_string(call->origin.bytes) : NULL;
 	const char *bad;
@@ -197,6 +197,9 @@ http_call_redirect(struct http_call *call, const char *url)
 	if (!bad && call->plain && (!origin || strcmp(origin, call->origin.bytes) != 0))
 		bad = "the redirect leads to loopback";
 	free(origin);
+	call->left = call->left || !for_good;
+	if (!bad && !call->left)
+		set(&call->moved, URL_MAX, url, strlen(url));
 	call->hops++;
 	call->redirects--;
 	return bad;
@@ -238,6 +241,7 @@ http_call_clear(struct http_call *call)
 	    .body = call->body,
 	    .head = call->head,
 	    .origin = call->origin,
+	    .moved = call->moved,
 	};
 
 	free_parts(call);
@@ -247,6 +251,7 @@ http_call_clear(struct http_call *call)
 	wipe(&call->body);
 	wipe(&call->head);
 	wipe(&call->origin);
+	wipe(&call->moved);
 }
 
 void
@@ -258,5 +263,6 @@ http_call_free(struct http_call *call)
 	buf_free(&call->body);
 	buf_free(&call->head);
 	buf_free(&call->origin);
+	buf_free(&call->moved);
 	free(call);
 }

@@ -24,6 +24,8 @@ struct http_call {
 	void *ctx;
 	struct buf url, method, body, head; /* head: a header a line */
 	struct buf origin;		    /* of a loopback URL: scheme, host and port */
+	struct buf moved;		    /* where the redirects led while all were for good */
+	bool left;			    /* a redirect that was not for good was followed */
 	bool has_body, once, fresh, plain, token;
 	int redirects, priority;
 	int hops; /* redirects followed */
@@ -41,7 +43,8 @@ void http_call_free(struct http_call *call);
 /* Checks ->url: https, or http on a loopback host, which sets ->plain and ->origin. What is wrong,
  * or NULL. */
 const char *http_call_check(struct http_call *call);
-/* The next address of a redirect: takes it, or says what is wrong with it. */
-const char *http_call_redirect(struct http_call *call, const char *url);
+/* The next address of a redirect: takes it, or says what is wrong with it. `for_good`: the server
+ * says that this is the address from now on. */
+const char *http_call_redirect(struct http_call *call, const char *url, bool for_good);
 
 #endif

@@ -91,6 +91,7 @@ struct http_answer {
 	size_t length;
 	const char *cause; /* why not, for a log; "" when all is well */
 	const char *url;   /* the last address asked, when a redirect was followed, else NULL */
+	const char *moved; /* the address to ask from now on (301, 308), else NULL */
 	bool reused;	   /* on a connection that had served before */
 	const void *inside;
 };

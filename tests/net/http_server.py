@@ -125,6 +125,16 @@ def redirect(c):
     c.reply("", "302 Found", ["Location: /redirect/%d" % (n - 1) if n > 0 else "Location: /ok"])
 
 
+def chain(c):
+    """/chain/301.308.302/x: these redirects one after another, then an answer."""
+    codes, _, rest = c.path[len("/chain/"):].partition("/")
+    first, _, others = codes.partition(".")
+    if not first:
+        c.reply("arrived")
+        return
+    c.reply("", first + " Moved", ["Location: /chain/" + others + "/" + rest])
+
+
 def elsewhere(c):
     c.reply("", "302 Found", ["Location: " + c.headers["x-to"]])
 
@@ -163,6 +173,7 @@ DOES = {
     "nonsense": raw(b"SSH-2.0-OpenSSH_9.2\r\n"),
     "redirect": redirect,
     "elsewhere": elsewhere,
+    "chain": chain,
     "cached": lambda c: c.reply("", "304 Not Modified", ["ETag: \"abc\"", "Last-Modified: today"]),
     "later": lambda c: c.reply("{}", "429 Too Many Requests",
                                ["Retry-After: 7", "Content-Type: application/json"]),

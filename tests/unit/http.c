@@ -26,7 +26,7 @@ struct heard {
 	int status;
 	bool reused, in_send;
 	size_t length;
-	char body[4096], cause[200], etag[32], type[64], url[200];
+	char body[4096], cause[200], etag[32], type[64], url[200], moved[200];
 	int64_t retry_after_s;
 	char order[64]; /* the last digit of the bodies, in the order they came */
 };
@@ -117,6 +117,7 @@ note(const struct http_answer *a)
 	snprintf(heard.body, sizeof(heard.body), "%s", a->body);
 	snprintf(heard.cause, sizeof(heard.cause), "%s", a->cause);
 	snprintf(heard.url, sizeof(heard.url), "%s", text_of(a->url));
+	snprintf(heard.moved, sizeof(heard.moved), "%s", text_of(a->moved));
 	snprintf(heard.etag, sizeof(heard.etag), "%s", text_of(http_header(a, "etag")));
 	snprintf(heard.type, sizeof(heard.type), "%s", text_of(http_header(a, "Content-Type")));
 	heard.retry_after_s = http_retry_after_s(a);
@@ -480,6 +481,38 @@ http_follows_redirects_that_are_allowed(void **state)
 	drop(lane);
 }
 
+/* What moved for good is remembered, up to the first redirect that is for now only. */
+static void
+http_says_where_a_page_moved_for_good(void **state)
+{
+	static const struct {
+		const char *path, *moved;
+	} cases[] = {
+	    {"chain/301/a", "chain//a"},
+	    {"chain/308/a", "chain//a"},
+	    {"chain/301.308/a", "chain//a"},
+	    {"chain/301.302/a", "chain/302/a"},
+	    {"chain/301.307.301/a", "chain/307.301/a"},
+	    {"chain/302/a", NULL},
+	    {"chain/302.301/a", NULL},
+	    {"chain/303.308/a", NULL},
+	    {"ok", NULL},
+	};
+	struct http_lane *lane = lane_of(1);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		ask(lane, cases[i].path, (struct http_request){.redirects = 5});
+		assert_int_equal(heard.status, 200);
+		assert_string_equal(heard.moved, cases[i].moved ? url_of(cases[i].moved) : "");
+	}
+	/* Not followed is not believed. */
+	ask(lane, "chain/301/a", (struct http_request){0});
+	assert_int_equal(heard.status, 301);
+	assert_string_equal(heard.moved, "");
+	drop(lane);
+}
+
 static void
 http_public_lane_stays_outside(void **state)
 {
@@ -763,6 +796,7 @@ static const struct CMUnitTest tests[] = {
     TEST(http_caps_the_body),
     TEST(http_sends_a_form),
     TEST(http_follows_redirects_that_are_allowed),
+    TEST(http_says_where_a_page_moved_for_good),
     TEST(http_public_lane_stays_outside),
     TEST(http_knows_public_addresses),
     TEST(http_queue_goes_by_priority),
