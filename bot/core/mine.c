@@ -10,7 +10,7 @@ enum { TABLES = 96 };
 static struct sql tables = {
     "SELECT m.name, f.\"from\" FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f"
     " WHERE m.type = 'table' AND f.\"table\" = 'person' ORDER BY m.name, f.\"from\""};
-static struct sql table_columns = {"SELECT name FROM pragma_table_info(?)"};
+static struct sql table_columns = {"SELECT name, type = 'BLOB' FROM pragma_table_info(?)"};
 
 /* One statement for each table, kept: the schema does not change while the program runs. */
 static struct sql *
@@ -51,33 +51,22 @@ json_text(struct buf *b, const char *s)
 	buf_string(b, "\"");
 }
 
-/* Keys and hashes are bytes, not words. */
-static bool
-printable(const char *s)
-{
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t')
-			return false;
-	return true;
-}
-
 static void
-one_value(struct turn *t, struct buf *b, struct rows *q, int column, int64_t person, const char *purpose)
+one_value(struct turn *t, struct buf *b, struct rows *q, int column, bool bytes, int64_t person,
+    const char *purpose)
 {
 	struct blob blob = db_blob(q, column);
-	const char *text, *own;
+	const char *own;
 
 	if (db_is_null(q, column)) {
 		buf_string(b, "null");
 		return;
 	}
-	text = db_text(q, column);
-	/* A sealed column opens under its own name, or it is a key or a hash and only its length is told. */
-	own = unseal_person(t, person, purpose, blob);
+	/* A sealed column opens under its own name, or it is a key or a hash and only its length is
+	 * told. */
+	own = bytes ? unseal_person(t, person, purpose, blob) : db_text(q, column);
 	if (own)
 		json_text(b, own);
-	else if (text && strlen(text) == blob.length && printable(text))
-		json_text(b, text);
 	else
 		buf_print(b, "\"(%zu bytes that only the server reads)\"", blob.length);
 }
@@ -86,19 +75,23 @@ static void
 rows_of(struct turn *t, struct buf *b, const char *table, const char *by, int64_t person)
 {
 	const char *names[40];
+	bool bytes[40];
 	int count = 0, n = 0;
 	struct rows *q = db_query(t->db, &table_columns, V(table));
 	struct sql *select = select_of(t, table, by);
 
-	while (db_next(q) && count < 40)
-		names[count++] = db_text(q, 0);
+	for (; db_next(q) && count < 40; count++) {
+		names[count] = db_text(q, 0);
+		bytes[count] = db_int(q, 1);
+	}
 	buf_print(b, "\"%s\": [", table);
 	q = select ? db_query(t->db, select, V(person)) : NULL;
 	while (q && db_next(q)) {
 		buf_string(b, n++ ? ",\n  {" : "\n  {");
 		for (int i = 0; i < count; i++) {
 			buf_print(b, "%s\"%s\": ", i ? ", " : "", names[i]);
-			one_value(t, b, q, i, person, arena_print(t->arena, "%s.%s", table, names[i]));
+			one_value(t, b, q, i, bytes[i], person,
+			    arena_print(t->arena, "%s.%s", table, names[i]));
 		}
 		buf_string(b, "}");
 	}
