@@ -12,6 +12,7 @@ static const char *const converse_steps[] = {
     " account INTEGER REFERENCES account(id) ON DELETE CASCADE, delivery INTEGER NOT NULL,"
     " serial INTEGER NOT NULL, born INTEGER NOT NULL, choices BLOB NOT NULL) STRICT;"
     "CREATE INDEX choice_set_account ON choice_set(account, id);",
+    "ALTER TABLE choice_set ADD COLUMN typed INTEGER NOT NULL DEFAULT 1;",
     NULL,
 };
 static const struct column converse_columns[] = {
@@ -27,6 +28,7 @@ static const struct column converse_columns[] = {
     {"choice_set.delivery", "the message that carries it", "30 days", AFTER_RETENTION},
     {"choice_set.serial", "the question it belongs to", "30 days", AFTER_RETENTION},
     {"choice_set.born", "when, for the retention", "30 days", AFTER_RETENTION},
+    {"choice_set.typed", "whether a plain typed number still means it", "30 days", AFTER_RETENTION},
     {"choice_set.choices", "what each choice does, sealed", "30 days", AFTER_RETENTION},
     {0},
 };
@@ -44,11 +46,14 @@ static struct sql offer = {
 static struct sql set_get = {
     "SELECT secret, account, delivery, serial, choices FROM choice_set WHERE id = ?"};
 static struct sql set_last = {
-    "SELECT id FROM choice_set WHERE account = ? ORDER BY id DESC LIMIT 1"};
+    "SELECT id FROM choice_set WHERE account = ?1 AND (typed = 1 OR ?2) ORDER BY id DESC LIMIT 1"};
+static struct sql set_not_typed = {
+    "UPDATE choice_set SET typed = 0 WHERE typed = 1 AND account IN"
+    " (SELECT id FROM account WHERE person = ?)"};
 static struct sql prune_sets = {"DELETE FROM choice_set WHERE born < ?"};
 static struct sql prune_talks = {"DELETE FROM conversation WHERE updated < ?"};
 struct sql *const converse_statements[] = {
-    &load, &keep, &drop, &flow_name, &offer, &set_get, &set_last, &prune_sets, &prune_talks, NULL};
+    &load, &keep, &drop, &flow_name, &offer, &set_get, &set_last, &set_not_typed, &prune_sets, &prune_talks, NULL};
 
 /* An answer in a flow: not an action of a feature. */
 #define ANSWER "="
@@ -511,7 +516,7 @@ converse_number(struct turn *t)
 		return false;
 	if (number && !sharp && ours->flow && ours->flow->steps[ours->step].takes_numbers)
 		return false;
-	id = db_number(t->db, &set_last, V(t->person->account), 0);
+	id = db_number(t->db, &set_last, V(t->person->account, sharp), 0);
 	if (!id)
 		return false;
 	q = db_query(t->db, &set_get, V(id));
@@ -520,6 +525,12 @@ converse_number(struct turn *t)
 	if (known)
 		run_choice(t, &chosen);
 	return known;
+}
+
+void
+choose_no_more(struct turn *t, int64_t person)
+{
+	db_run(t->db, &set_not_typed, V(person));
 }
 
 void

@@ -455,6 +455,8 @@ event_turn(struct turn *t, void *ctx)
 		return;
 	if (event->kind == EVENT_UNREADABLE)
 		say(t, words(t, "engine.unreadable", NULL));
+	else if (event->kind == EVENT_EDITED && !event->group)
+		happen(t, HAPPENED_EDITED);
 	else if (event->kind == EVENT_PRESS)
 		route_press(t);
 	else if (event->kind == EVENT_MESSAGE)

@@ -74,7 +74,8 @@ join_use(struct turn *t, const char *code)
 {
 	struct join_offer offer;
 
-	if (!join_look(t, code, &offer) || !db_run(t->db, &use, V(code_hash(t, code))))
+	if (people_is_banned(t, t->person->id) || !join_look(t, code, &offer) ||
+	    !db_run(t->db, &use, V(code_hash(t, code))))
 		return false;
 	if (!(t->person->access & MEMBERS))
 		people_join(t, t->person->id, offer.org);

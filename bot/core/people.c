@@ -128,6 +128,10 @@ static struct sql remember_erasure = {"INSERT OR REPLACE INTO erasure(hash, eras
 static struct sql by_hash = {"SELECT person FROM account WHERE hash = ?"};
 static struct sql ban = {"INSERT OR IGNORE INTO ban(hash, banned) VALUES(?, ?)"};
 static struct sql banned = {"SELECT 1 FROM ban WHERE hash = ?"};
+static struct sql unban = {"DELETE FROM ban WHERE hash = ?"};
+static struct sql expel = {"UPDATE person SET org = '', joined = 0 WHERE id = ?"};
+static struct sql expel_roles = {"DELETE FROM role WHERE person = ?"};
+static struct sql expel_consents = {"DELETE FROM consent WHERE person = ?"};
 static struct sql consent_get = {"SELECT 1 FROM consent WHERE person = ? AND what = ?"};
 static struct sql consent_add = {
     "INSERT OR IGNORE INTO consent(person, what, given) VALUES(?, ?, ?)"};
@@ -138,10 +142,11 @@ struct sql *const people_statements[] = {&find, &add_person, &set_slot, &add_acc
     &get_language, &set_pause, &set_adult, &set_pseudonym, &get_pseudonym, &get_org, &get_access,
     &set_access, &join, &grant, &revoke, &holds, &each_role, &get_seen, &set_confirmed,
     &must_confirm, &set_code, &is_code, &any_reachable, &move_accounts, &accounts_of, &set_prefer,
-    &networks_of, &wipe_slot, &delete_person, &remember_erasure, &by_hash, &ban, &banned,
+    &networks_of, &wipe_slot, &delete_person, &remember_erasure, &by_hash, &ban, &banned, &unban,
+    &expel, &expel_roles, &expel_consents,
     &consent_get, &consent_add, &consent_drop, NULL};
 
-enum { DAY = 86400, SILENT_DAYS = 30, WRITE_SEEN_DAYS = 1 };
+enum { DAY = 86400, SILENT_DAYS = 30, WRITE_SEEN_DAYS = 1, ACCOUNTS_MOST = 32 };
 
 static struct blob
 account_hash(struct turn *t, const char *network, const char *who)
@@ -662,6 +667,63 @@ bool
 people_banned(struct turn *t, const char *network, const char *who)
 {
 	return db_exists(t->db, &banned, V(account_hash(t, network, who)));
+}
+
+bool
+people_is_banned(struct turn *t, int64_t person)
+{
+	struct rows *q = db_query(t->db, &accounts_of, V(person));
+	bool is = false;
+
+	while (db_next(q))
+		is = is || db_exists(t->db, &banned, V(db_blob(q, 3)));
+	return is;
+}
+
+struct blob
+people_hashes(struct turn *t, int64_t person)
+{
+	struct rows *q = db_query(t->db, &accounts_of, V(person));
+	unsigned char *all = arena_alloc(t->arena, ACCOUNTS_MOST * SEAL_HASH_BYTES);
+	size_t n = 0;
+
+	while (n < ACCOUNTS_MOST && db_next(q))
+		memcpy(all + SEAL_HASH_BYTES * n++, db_blob(q, 3).bytes, SEAL_HASH_BYTES);
+	db_done(q);
+	return (struct blob){all, n * SEAL_HASH_BYTES};
+}
+
+static void
+each_hash(struct turn *t, struct blob hashes, struct sql *sql, bool dated)
+{
+	const unsigned char *at = hashes.bytes;
+
+	for (size_t n = 0; n + SEAL_HASH_BYTES <= hashes.length; n += SEAL_HASH_BYTES) {
+		struct blob hash = {at + n, SEAL_HASH_BYTES};
+
+		db_run(t->db, sql, dated ? V(hash, t->now / DAY * DAY) : V(hash));
+	}
+}
+
+void
+people_ban_hashes(struct turn *t, struct blob hashes)
+{
+	each_hash(t, hashes, &ban, true);
+}
+
+void
+people_unban_hashes(struct turn *t, struct blob hashes)
+{
+	each_hash(t, hashes, &unban, false);
+}
+
+void
+people_expel(struct turn *t, int64_t person)
+{
+	db_run(t->db, &expel_roles, V(person));
+	db_run(t->db, &expel_consents, V(person));
+	db_run(t->db, &expel, V(person));
+	access_changed(t, person);
 }
 
 const char *

@@ -344,6 +344,31 @@ delete_delivery(struct turn *t, int64_t delivery)
 		outbox_want(t, w);
 }
 
+static struct sql said_since = {
+    "SELECT account, network, message FROM delivery WHERE person = ? AND born >= ? AND op = 0"
+    " AND state = 2 AND message IS NOT NULL ORDER BY id DESC LIMIT 500"};
+
+void
+delete_said(struct turn *t, int64_t person, int64_t since)
+{
+	struct rows *q = db_query(t->db, &said_since, V(person, since));
+
+	while (db_next(q)) {
+		struct network *n = network_numbered(t->engine, (int)db_int(q, 1));
+		struct wanted *w;
+		const char *who, *where;
+
+		if (!n || !people_address(t, db_int(q, 0), &who, &where))
+			continue;
+		w = wanted(t, n, OP_DELETE, CLASS_SERVICE);
+		w->parcel.who = who;
+		w->parcel.where = where;
+		w->parcel.message = db_text(q, 2);
+		w->chat = chat_number(t, where);
+		outbox_want(t, w);
+	}
+}
+
 void
 edit(struct turn *t, struct card *card)
 {

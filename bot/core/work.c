@@ -13,17 +13,29 @@ struct running {
 	struct blob input, result;
 	struct db *db;
 	struct arena *arena;
+	const struct seal *seal;
 	volatile bool stop;
 	volatile int percent;
 	bool orphan; /* the engine is gone: free only */
 };
 
 static void
+note(void *ctx, int percent)
+{
+	((struct running *)ctx)->percent = percent;
+}
+
+static void
 run(void *arg)
 {
 	struct running *r = arg;
-	struct work_input in = {
-	    .db = r->db, .arena = r->arena, .input = r->input, .stop = &r->stop};
+	struct work_input in = {.db = r->db,
+	    .seal = r->seal,
+	    .arena = r->arena,
+	    .input = r->input,
+	    .progress = note,
+	    .progress_ctx = r,
+	    .stop = &r->stop};
 
 	r->result = r->work->run(&in);
 }
@@ -90,6 +102,7 @@ work_start(struct turn *t, const char *name, const char *key, struct blob input)
 	r->engine = e;
 	r->key = memory_string(key);
 	r->arena = arena_new();
+	r->seal = e->o.seal;
 	copy = memory_new(input.length);
 	if (input.length)
 		memcpy(copy, input.bytes, input.length);
@@ -124,6 +137,15 @@ work_stop(struct turn *t, const char *name, const char *key)
 	for (struct running *r = t->engine->running; r; r = r->next)
 		if (!strcmp(r->work->name, name) && !strcmp(r->key, key))
 			r->stop = true;
+}
+
+int
+work_percent(struct turn *t, const char *name, const char *key)
+{
+	for (const struct running *r = t->engine->running; r; r = r->next)
+		if (!strcmp(r->work->name, name) && !strcmp(r->key, key))
+			return r->percent;
+	return -1;
 }
 
 void

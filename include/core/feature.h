@@ -15,6 +15,7 @@
 struct arena;
 struct conf_key;
 struct page;
+struct seal;
 struct turn;
 
 /* Who may use a command or an action: 0 is anyone, otherwise one of these is enough. */
@@ -86,6 +87,7 @@ struct page_kind {
  * turn. */
 struct work_input {
 	struct db *db;	     /* read only */
+	const struct seal *seal; /* to read what is sealed: it may be used on any thread */
 	struct arena *arena; /* of the work: the result may live there */
 	struct blob input;
 	void (*progress)(void *ctx, int percent);
@@ -111,6 +113,7 @@ enum happening {
 	HAPPENED_UNREACHABLE, /* person t->subject blocked us everywhere */
 	HAPPENED_DELIVERED, /* delivery t->delivery of a post of this feature got its final fate */
 	HAPPENED_MEDIA,	    /* t->media: bytes that this feature asked for (t->key) */
+	HAPPENED_EDITED,    /* t->person changed a message after it was sent */
 	HAPPENED_ZONES,	    /* tzdata changed: instants may have moved */
 };
 

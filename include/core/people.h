@@ -71,6 +71,15 @@ bool people_erase_address(struct turn *t, const char *network, const char *who);
 /* A ban outlives erasure: a keyed hash of every account of the person. */
 void people_ban(struct turn *t, int64_t person);
 bool people_banned(struct turn *t, const char *network, const char *who);
+bool people_is_banned(struct turn *t, int64_t person);
+/* The keyed hashes of all their accounts, one behind the other: to ban (or let back in) somebody who
+ * has left meanwhile. */
+struct blob people_hashes(struct turn *t, int64_t person);
+void people_ban_hashes(struct turn *t, struct blob hashes);
+void people_unban_hashes(struct turn *t, struct blob hashes);
+/* No member any more: organisation, roles and consents are gone, public things stay open to them.
+ * Who is banned cannot join again. */
+void people_expel(struct turn *t, int64_t person);
 
 /* A keyed hash (hex, 32 characters) of a person for purposes that must survive erasure without
  * naming them. */

@@ -118,6 +118,9 @@ void edit_delivery(struct turn *t, int64_t delivery, struct card *card);
 void delete_delivery(struct turn *t, int64_t delivery);
 /* A short toast for a press; without it the press is answered silently. */
 void toast(struct turn *t, struct card *card);
+/* Deletes what was said to this person since then, on every network, as far as it lets us; it is
+ * ordered under no name, so that it still happens when they are erased in the same turn. */
+void delete_said(struct turn *t, int64_t person, int64_t since);
 /* The language a person reads. */
 const char *language_of(struct turn *t, int64_t person);
 
@@ -135,6 +138,9 @@ void choose_answer(struct turn *t, struct card *card, const char *label_key, con
 void choose_answer_text(struct turn *t, struct card *card, const char *label, const char *value);
 /* A choice that sends a command: "podcast". */
 void choose_command(struct turn *t, struct card *card, const char *command);
+/* Plain numbers and words that they type no longer press a button of an older card (buttons and
+ * "#2" still do): what is typed next is meant for another person. */
+void choose_no_more(struct turn *t, int64_t person);
 /* The public menu of this person as choices. */
 void choose_menu(struct turn *t, struct card *card);
 
@@ -177,6 +183,8 @@ void page_broken(struct turn *t, const struct page *page, const char *reason);
 /* `input` is copied. The same (name, key) still running: false. */
 bool work_start(struct turn *t, const char *name, const char *key, struct blob input);
 void work_stop(struct turn *t, const char *name, const char *key);
+/* How far it says it is, 0 to 100; -1: not running. */
+int work_percent(struct turn *t, const char *name, const char *key);
 
 /* Asks for the bytes of t->media; they come as HAPPENED_MEDIA with t->key = key to this feature. */
 void media_fetch(struct turn *t, const char *handle, const char *key);

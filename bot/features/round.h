@@ -1,0 +1,40 @@
+/* A round's own pieces: round.c leads it through its days, passes.c computes a pass on a thread. */
+#ifndef FEATURES_ROUND_H
+#define FEATURES_ROUND_H
+
+#include "matching/plan.h"
+#include "meeting.h"
+
+enum round_state {
+	ROUND_ASKING = 1,
+	ROUND_COMPUTING,
+	ROUND_SHOWING,
+	ROUND_JUDGING,
+	ROUND_TELLING,
+	ROUND_OVER
+};
+enum taking { TAKING_ASKED, TAKING_IN, TAKING_OUT, TAKING_INTRODUCED, TAKING_DONE };
+enum { ROUND_PASSES = 3, ROUND_NEW_DAYS = 30, ROUND_REPORTS = 3, ROUND_PART = 40 };
+
+/* What the thread is told. */
+struct round_order {
+	int64_t round, pass, now;
+	uint64_t seed;
+};
+
+/* What it answers: this, and `groups` of the next behind it. */
+struct round_plan {
+	uint64_t seed, input, result; /* hashes, to show that the same input gives the same pairs */
+	int64_t members, took, weight, boosted, bound, ms;
+	uint32_t groups;
+};
+struct round_group {
+	int64_t person[PLAN_GROUP], episode;
+	uint8_t size, facts[PLAN_GROUP];
+	uint8_t kind[PLAN_GROUP][PLAN_FACTS], what[PLAN_GROUP][PLAN_FACTS];
+	uint8_t spare[6]; /* no padding: it is hashed */
+};
+
+struct blob passes_plan(const struct work_input *input);
+
+#endif
