@@ -437,6 +437,20 @@ is_paragraph_end(UChar32 c)
 }
 
 bool
+text_is_words(const char *text)
+{
+	int32_t n = (int32_t)strlen(text);
+
+	for (int32_t i = 0; i < n;) {
+		UChar32 c = next8(text, &i, n);
+
+		if (c < 0x20 && c != '\n' && c != '\t')
+			return false;
+	}
+	return true;
+}
+
+bool
 text_balanced(const char *text)
 {
 	int32_t i = 0, n = (int32_t)strlen(text), depth = 0;

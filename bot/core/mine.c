@@ -65,7 +65,7 @@ one_value(struct turn *t, struct buf *b, struct rows *q, int column, bool bytes,
 	/* A sealed column opens under its own name, or it is a key or a hash and only its length is
 	 * told. */
 	own = bytes ? unseal_person(t, person, purpose, blob) : db_text(q, column);
-	if (own)
+	if (own && text_is_words(own))
 		json_text(b, own);
 	else
 		buf_print(b, "\"(%zu bytes that only the server reads)\"", blob.length);
@@ -74,6 +74,8 @@ one_value(struct turn *t, struct buf *b, struct rows *q, int column, bool bytes,
 static void
 rows_of(struct turn *t, struct buf *b, const char *table, const char *by, int64_t person)
 {
+	/* A table that names two people stands twice. */
+	bool main = !strcmp(by, "person") || !strcmp(table, "person");
 	const char *names[40];
 	bool bytes[40];
 	int count = 0, n = 0;
@@ -84,7 +86,7 @@ rows_of(struct turn *t, struct buf *b, const char *table, const char *by, int64_
 		names[count] = db_text(q, 0);
 		bytes[count] = db_int(q, 1);
 	}
-	buf_print(b, "\"%s\": [", table);
+	buf_print(b, "\"%s%s%s\": [", table, main ? "" : " by ", main ? "" : by);
 	q = select ? db_query(t->db, select, V(person)) : NULL;
 	while (q && db_next(q)) {
 		buf_string(b, n++ ? ",\n  {" : "\n  {");

@@ -27,6 +27,9 @@ char *text_isolate(struct arena *arena, const char *text);
 /* Every FSI, LRI and RLI closed by its own PDI, no stray PDI, no embedding or override at all. */
 bool text_balanced(const char *text);
 
+/* Valid UTF-8 without control characters but newline and tab: words, not packed bytes. */
+bool text_is_words(const char *text);
+
 size_t text_scalars(const char *text);
 size_t text_utf16(const char *text);
 /* Bytes of the longest prefix of at most `scalars` scalars that ends at a good place: a paragraph, a line,
