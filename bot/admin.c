@@ -143,6 +143,14 @@ ask(struct app *app, const char *line, struct buf *reply)
 			return status;
 	}
 	if (!app->db) {
+		const char *database = conf_text(app->conf, "bot", NULL, "database");
+
+		/* A wrong path must not look like a bot without people. */
+		if (strncmp(line, "invite ", 7) && !access(app->state_folder, F_OK) &&
+		    access(database, F_OK)) {
+			buf_print(reply, "alumhub-bot: %s: expected the bot's state there\n", database);
+			return EXIT_FAILED;
+		}
 		status = app_open(app, true);
 		if (status != EXIT_DONE)
 			return status;

@@ -171,6 +171,11 @@ app_open(struct app *app, bool lock)
 	char *why = NULL;
 	bool fresh = access(options.path, F_OK) != 0;
 
+	if (access(app->state_folder, F_OK)) {
+		fprintf(stderr, "alumhub-bot: %s: expected the folder of the state to be there\n",
+		    app->state_folder);
+		return EXIT_CONFIG;
+	}
 	app->seal = seal_open(app->key_file, lock && fresh, &why);
 	if (!app->seal)
 		return complain(EXIT_CONFIG, why);

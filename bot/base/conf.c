@@ -239,6 +239,32 @@ add(struct conf *c, const struct section *in, const struct conf_key *k, const ch
 	return take(c, s, value);
 }
 
+/* What is known instead: the sections, or the keys of one. free() it. */
+static char *
+all_known(const struct conf *c, const char *section)
+{
+	struct buf list = {.maximum = 4096};
+
+	for (const struct conf_key *k = c->keys; k->section; k++) {
+		if (section && strcmp(k->section, section))
+			continue;
+		if (!section && known(c, k->section, NULL) != k)
+			continue;
+		buf_print(&list, list.length ? " %s" : "%s", section ? k->key : k->section);
+	}
+	return list.bytes;
+}
+
+static char *
+unknown(const struct conf *c, const char *what, const char *found, const char *section)
+{
+	char *list = all_known(c, section);
+	char *why = say("unknown %s %s; expected one of: %s", what, found, list ? list : "");
+
+	free(list);
+	return why;
+}
+
 static char *
 open_section(struct conf *c, char *inside, int line)
 {
@@ -251,15 +277,15 @@ open_section(struct conf *c, char *inside, int line)
 	name = trim(name);
 	k = known(c, inside, NULL);
 	if (!k)
-		return say("unknown section [%s]", inside);
+		return unknown(c, "section", inside, NULL);
 	if (k->named && !*name)
 		return say("expected a name: [%s NAME]", inside);
 	if (!k->named && *name)
-		return say("the section [%s] takes no name", inside);
+		return say("expected [%s], a section without a name", inside);
 	for (s = c->sections; s; s = s->next)
 		if (!strcmp(s->section, inside) && same(s->name, *name ? name : NULL))
 			return say(
-			    "the section [%s] stands twice, first in line %d", inside, s->line);
+			    "expected [%s] once; it stands in line %d already", inside, s->line);
 	s = memory_new(sizeof(*s));
 	s->section = memory_string(inside);
 	s->name = *name ? memory_string(name) : NULL;
@@ -274,7 +300,7 @@ read_line(struct conf *c, char *line, int number)
 {
 	struct section *in = c->sections;
 	const struct conf_key *k;
-	char *equals, *key;
+	char *equals, *key, *why, *named;
 
 	uncomment(line);
 	line = trim(line);
@@ -297,10 +323,15 @@ read_line(struct conf *c, char *line, int number)
 	key = trim(line);
 	k = known(c, in->section, key);
 	if (!k)
-		return say("unknown key \"%s\" in [%s]", key, in->section);
+		return unknown(c, "key", key, in->section);
 	if (!k->repeat && find(c, in->section, in->name, key))
-		return say("the key \"%s\" stands twice", key);
-	return add(c, in, k, trim(equals + 1));
+		return say("expected the key %s once", key);
+	why = add(c, in, k, trim(equals + 1));
+	if (!why)
+		return NULL;
+	named = say("%s: %s", k->key, why);
+	free(why);
+	return named;
 }
 
 /* Defaults, and what is required and absent. */
@@ -352,7 +383,7 @@ conf_parse(const char *path, const char *bytes, const struct conf_key *keys, cha
 
 		number++;
 		if (n > LINE_MOST) {
-			bad = say("the line is longer than %d bytes", LINE_MOST);
+			bad = say("expected a line of at most %d bytes", LINE_MOST);
 			break;
 		}
 		memcpy(line, bytes, n);
@@ -388,6 +419,11 @@ conf_load(const char *path, const struct conf_key *keys, char **why)
 	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
 		buf_add(&b, chunk, n);
 	fclose(f);
+	if (b.overflowed || (b.bytes && strlen(b.bytes) != b.length)) {
+		*why = say("%s: expected a text file of at most 1 MB", path);
+		buf_free(&b);
+		return NULL;
+	}
 	c = conf_parse(path, b.bytes ? b.bytes : "", keys, why);
 	buf_free(&b);
 	return c;
