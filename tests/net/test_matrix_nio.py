@@ -1,0 +1,336 @@
+#!/usr/bin/python3
+"""The bot's encryption against somebody else's: matrix-nio with python3-olm, bytes both ways."""
+import json
+import os
+import subprocess
+import sys
+import warnings
+
+warnings.simplefilter("ignore")
+ONLY = os.environ.get("ONLY", "")
+DRIVER = "build/san/net/matrix_driver"
+BOT, NOOR, ROOM = "@bot:h", "@noor:h", "!a:h"
+GOOD, WAIT, READY = 0, 1, 0
+
+try:
+    import olm
+    from olm.pk import PkSigning
+    import nio
+    from nio.api import Api
+    from nio.crypto import Olm
+    from nio.store import SqliteMemoryStore
+except ImportError:
+    print("ok 1 - matrix_nio # skip python3-matrix-nio or python3-olm is not installed")
+    sys.exit(0)
+
+
+def sign(body, user, key_id, signer):
+    plain = {k: v for k, v in body.items() if k not in ("signatures", "unsigned")}
+    signature = signer(Api.to_canonical_json(plain))
+    body.setdefault("signatures", {}).setdefault(user, {})["ed25519:" + key_id] = signature
+
+
+class Server:
+    """Key distribution of a homeserver, nothing else."""
+
+    def __init__(self):
+        self.devices, self.pools, self.fallback, self.identity = {}, {}, {}, {}
+        self.boxes, self.changed = {}, []
+
+    def upload(self, user, device, body):
+        if "device_keys" in body:
+            self.devices.setdefault(user, {})[device] = body["device_keys"]
+            self.changed.append(user)
+        self.pools.setdefault((user, device), {}).update(body.get("one_time_keys", {}))
+        if body.get("fallback_keys"):
+            self.fallback[user, device] = body["fallback_keys"]
+        return {"one_time_key_counts": {"signed_curve25519": len(self.pools[user, device])}}
+
+    def query(self, body):
+        users = body["device_keys"]
+        kinds = (("master_keys", "master_key"), ("self_signing_keys", "self_signing_key"))
+        answer = {"device_keys": {u: self.devices.get(u, {}) for u in users}, "failures": {}}
+        for many, one in kinds:
+            answer[many] = {u: self.identity[u][one] for u in users if u in self.identity}
+        return answer
+
+    def claim(self, body):
+        keys = {}
+        for user, devices in body["one_time_keys"].items():
+            for device in devices:
+                pool = self.pools.get((user, device), {})
+                key = dict([pool.popitem()]) if pool else self.fallback.get((user, device))
+                if key:
+                    keys.setdefault(user, {})[device] = key
+        return {"one_time_keys": keys, "failures": {}}
+
+    def to_device(self, sender, kind, body):
+        for user, devices in body["messages"].items():
+            for device, content in devices.items():
+                self.boxes.setdefault((user, device), []).append(
+                    {"type": kind, "sender": sender, "content": content})
+        return {}
+
+    def serve(self, user, device, path, body):
+        if path.endswith("/keys/upload"):
+            return self.upload(user, device, body)
+        if path.endswith("/keys/query"):
+            return self.query(body)
+        if path.endswith("/keys/claim"):
+            return self.claim(body)
+        if path.endswith("/device_signing/upload"):
+            self.identity[user] = body
+            return {}
+        if path.endswith("/signatures/upload"):
+            for key_id, signed in body[user].items():
+                target = self.devices[user].get(key_id, self.identity[user]["master_key"])
+                for who, keys in signed["signatures"].items():
+                    target.setdefault("signatures", {}).setdefault(who, {}).update(keys)
+            return {"failures": {}}
+        if "/sendToDevice/" in path:
+            return self.to_device(user, path.split("/")[5], body)
+        if "/members" in path:
+            return {"chunk": [{"type": "m.room.member", "state_key": u,
+                               "content": {"membership": "join"}} for u in (BOT, NOOR)]}
+        return {"algorithm": "m.megolm.v1.aes-sha2"}
+
+
+class Bot:
+    def __init__(self, server):
+        self.server, self.since = server, 0
+        self.process = subprocess.Popen([DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        self.fingerprint = self.ask(do="open", user=BOT, device="BOTDEV")["fingerprint"]
+        self.run()
+        self.sync()
+
+    def ask(self, **order):
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def run(self):
+        while True:
+            request = self.ask(do="next")
+            if not request:
+                request = self.ask(do="next")
+            if not request:
+                return
+            body = json.loads(request["body"]) if request.get("body") else None
+            self.ask(do="answered", cookie=request["cookie"], status=200,
+                     answer=self.server.serve(BOT, "BOTDEV", request["path"], body))
+
+    def sync(self):
+        changed = self.server.changed[self.since:]
+        self.since = len(self.server.changed)
+        state = self.ask(do="sync", answer={
+            "next_batch": "n", "device_lists": {"changed": changed},
+            "to_device": {"events": self.server.boxes.pop((BOT, "BOTDEV"), [])},
+            "device_one_time_keys_count": {
+                "signed_curve25519": len(self.server.pools[BOT, "BOTDEV"])},
+            "device_unused_fallback_key_types": ["signed_curve25519"]})
+        self.run()
+        return state
+
+    def read(self, event):
+        read = self.ask(do="read", room=ROOM, event=event)
+        if read["how"] == WAIT:
+            self.run()
+            read = self.ask(do="late")
+        return read
+
+    def say(self, txn, text):
+        order = {"do": "seal", "room": ROOM, "txn": txn, "type": "m.room.message",
+                 "content": {"msgtype": "m.text", "body": text}}
+        for _ in range(20):
+            answer = self.ask(**order)
+            if answer["how"] != 2:
+                return answer
+            self.run()
+        return answer
+
+    def close(self):
+        self.process.stdin.close()
+        return self.process.wait()
+
+
+class Peer:
+    """matrix-nio's own encryption; its device signed by an identity made with python3-olm."""
+
+    def __init__(self, server, device="NIODEV", cross_signed=True):
+        self.server, self.device = server, device
+        self.olm = Olm(NOOR, device, SqliteMemoryStore(NOOR, device, "pickle"))
+        body = self.olm.share_keys()
+        if cross_signed:
+            self.identity(body["device_keys"])
+        answer = server.upload(NOOR, device, body)
+        self.olm.handle_response(nio.KeysUploadResponse.from_dict(answer))
+        self.query()
+
+    def identity(self, device_keys):
+        master, own = (PkSigning(PkSigning.generate_seed()) for _ in range(2))
+        keys = {}
+        for name, signer in (("master", master), ("self_signing", own)):
+            keys[name + "_key"] = {"user_id": NOOR, "usage": [name],
+                                   "keys": {"ed25519:" + signer.public_key: signer.public_key}}
+        sign(keys["self_signing_key"], NOOR, master.public_key, master.sign)
+        sign(device_keys, NOOR, own.public_key, own.sign)
+        self.server.identity[NOOR] = keys
+
+    def query(self):
+        answer = self.server.query({"device_keys": {BOT: [], NOOR: []}})
+        self.olm.users_for_key_query = {BOT, NOOR}
+        self.olm.handle_response(nio.KeysQueryResponse.from_dict(answer))
+        device = self.olm.device_store[BOT].get("BOTDEV") if BOT in self.olm.device_store.users else None
+        if device:
+            self.olm.verify_device(device)
+        return device
+
+    def sync(self):
+        kinds = []
+        for event in self.server.boxes.pop((NOOR, self.device), []):
+            parsed = nio.ToDeviceEvent.parse_event(event)
+            kinds.append(type(self.olm.handle_to_device_event(parsed)).__name__ if parsed else
+                         event["content"].get("code"))
+        return kinds
+
+    def read(self, content, event_id="$b"):
+        event = nio.MegolmEvent.from_dict({
+            "type": "m.room.encrypted", "event_id": event_id, "sender": BOT, "room_id": ROOM,
+            "origin_server_ts": 1, "content": content})
+        event.room_id = ROOM
+        return self.olm.decrypt_megolm_event(event)
+
+    def share(self):
+        missing = self.olm.get_missing_sessions([BOT])
+        if missing:
+            body = {"one_time_keys": {u: {d: "signed_curve25519" for d in ds}
+                                      for u, ds in missing.items()}}
+            self.olm.handle_response(
+                nio.KeysClaimResponse.from_dict(self.server.claim(body), ROOM))
+        _, body = self.olm.share_group_session(ROOM, [BOT])
+        self.server.to_device(NOOR, "m.room.encrypted", body)
+        self.olm.outbound_group_sessions[ROOM].shared = True
+
+    def say(self, text, event_id):
+        content = self.olm.group_encrypt(
+            ROOM, {"type": "m.room.message", "content": {"msgtype": "m.text", "body": text}})
+        return {"type": "m.room.encrypted", "event_id": event_id, "sender": NOOR,
+                "origin_server_ts": 1, "content": content}
+
+
+def pair(**how):
+    server = Server()
+    bot = Bot(server)
+    peer = Peer(server, **how)
+    peer.query()
+    bot.sync()
+    return server, bot, peer
+
+
+def matrix_nio_believes_our_device():
+    _, bot, peer = pair()
+    device = peer.query()
+    return device is not None and bot.sync()["signed"] and bot.close() == 0
+
+
+def matrix_nio_reads_what_we_say():
+    server, bot, peer = pair()
+    for n, text in enumerate(("first", "\u05e9\u05dc\u05d5\u05dd \u0633\u0644\u0627\u0645 \U0001f54a", "third")):
+        answer = bot.say("t%d" % n, text)
+        peer.sync()
+        if answer["how"] != READY or peer.read(json.loads(answer["sealed"]), "$b%d" % n).body != text:
+            return False
+    return bot.close() == 0
+
+
+def matrix_nio_is_read_by_us():
+    server, bot, peer = pair()
+    peer.share()
+    bot.sync()
+    for n, text in enumerate(("first", "\u05e9\u05dc\u05d5\u05dd \u0633\u0644\u0627\u0645 \U0001f54a", "third")):
+        read = bot.read(peer.say(text, "$n%d" % n))
+        if read["how"] != GOOD or read["event"]["content"]["body"] != text:
+            return False
+    return read["device"] == "NIODEV" and bot.close() == 0
+
+
+def matrix_nio_both_ways_on_one_olm_session():
+    server, bot, peer = pair()
+    peer.share()
+    bot.sync()
+    if bot.read(peer.say("hello", "$1"))["how"] != GOOD:
+        return False
+    claimed = len(server.pools[NOOR, "NIODEV"])
+    answer = bot.say("a", "hello to you")
+    peer.sync()
+    good = peer.read(json.loads(answer["sealed"])).body == "hello to you"
+    return good and len(server.pools[NOOR, "NIODEV"]) == claimed and bot.close() == 0
+
+
+def matrix_nio_on_the_fallback_key():
+    server, bot, peer = pair()
+    server.pools[BOT, "BOTDEV"].clear()
+    peer.share()
+    bot.sync()
+    return bot.read(peer.say("late", "$1"))["how"] == GOOD and bot.close() == 0
+
+
+def matrix_nio_without_identity_gets_no_key():
+    server, bot, peer = pair(cross_signed=False)
+    answer = bot.say("t", "secret")
+    bot.run()
+    kinds = {e["type"] for e in server.boxes.get((NOOR, "NIODEV"), [])}
+    peer.share()
+    bot.sync()
+    return answer["how"] == 3 and kinds == {"m.room_key.withheld"} and \
+        bot.read(peer.say("!role admin", "$1")).get("how") != GOOD and bot.close() == 0
+
+
+def matrix_olm_verifies_our_signatures():
+    """Every signature that we publish, by libolm itself over nio's canonical JSON."""
+    server, bot, _ = pair()
+    device = server.devices[BOT]["BOTDEV"]
+    identity = server.identity[BOT]
+    ed = device["keys"]["ed25519:BOTDEV"]
+    master, own = (next(iter(identity[k]["keys"].values())) for k in ("master_key", "self_signing_key"))
+    things = [(device, "BOTDEV", ed), (device, own, own), (identity["self_signing_key"], master, master),
+              (identity["user_signing_key"], master, master), (identity["master_key"], "BOTDEV", ed)]
+    things += [(key, "BOTDEV", ed) for key in server.pools[BOT, "BOTDEV"].values()]
+    things += [(key, "BOTDEV", ed) for key in server.fallback[BOT, "BOTDEV"].values()]
+    for body, key_id, key in things:
+        plain = {k: v for k, v in body.items() if k not in ("signatures", "unsigned")}
+        olm.ed25519_verify(key, Api.to_canonical_json(plain),
+                           body["signatures"][BOT]["ed25519:" + key_id])
+    print("# %d signatures" % len(things))
+    return len(things) == 56 and bot.fingerprint.replace(" ", "") == master and bot.close() == 0
+
+
+def matrix_canonical_as_nio_writes_it():
+    values = [{"b": 1, "a": [True, None, "\u05d0\u0001\u007f\u2028\"\\/"], "\uffff": {}, "\U0001f600": -5}, {}]
+    server, bot, peer = pair()
+    peer.share()
+    bot.sync()
+    content = dict(values[0], msgtype="m.text", body="x")
+    encrypted = peer.olm.group_encrypt(ROOM, {"type": "m.room.message", "content": content})
+    read = bot.read({"type": "m.room.encrypted", "event_id": "$1", "sender": NOOR, "content": encrypted})
+    return read["how"] == GOOD and read["event"]["content"] == content and bot.close() == 0
+
+
+def main():
+    failed = 0
+    tests = [f for name, f in globals().items() if name.startswith("matrix_")]
+    for n, test in enumerate(tests, 1):
+        if ONLY and ONLY not in test.__name__:
+            continue
+        try:
+            good = test()
+        except Exception as error:  # noqa: BLE001: whatever the peer refuses is a failure
+            print("# %s: %s" % (type(error).__name__, error))
+            good = False
+        failed += not good
+        print("ok" if good else "not ok", n, "-", test.__name__, flush=True)
+    return failed > 0
+
+
+sys.exit(main())
