@@ -154,6 +154,10 @@ show_newest(struct turn *t, const char *podcast)
 	card = words(t, "podcast.title", "podcast", title ? title : podcast, NULL);
 	card_line(card, body);
 	others(t, card, podcast);
+	if (!t->group && t->person && t->person->access & MEMBERS)
+		choose(t, card, "podcast.talk", "match.talk",
+		    arena_print(t->arena, "%lld",
+			(long long)db_number(t->db, &newest, V(podcast, t->now, 0, 1), 0)));
 	if (!t->group && t->person)
 		choose(t, card,
 		    db_exists(t->db, &subscribed, V(t->person->id)) ? "podcast.unsubscribe"

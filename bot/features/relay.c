@@ -98,8 +98,8 @@ static struct sql sent_prune = {
 static struct sql fate = {"SELECT state FROM delivery WHERE id = ?"};
 static struct sql episode_title = {"SELECT title FROM episode WHERE id = ?"};
 static struct sql *const statements[] = {&add, &add_person, &nick_taken, &open_ones, &all_of,
-    &is_in, &others, &members_of, &own_nick, &pick, &talked, &end, &wipe_contacts, &next_prompt, &prompt_of,
-    &quiet, &old, &to_follow, &set_followed, &set_outcome, &get_outcome, &set_contact,
+    &is_in, &others, &members_of, &own_nick, &pick, &talked, &end, &wipe_contacts, &next_prompt,
+    &prompt_of, &quiet, &old, &to_follow, &set_followed, &set_outcome, &get_outcome, &set_contact,
     &without_contact, &contacts, &sent_add, &sent_get, &sent_prune, &fate, &episode_title, NULL};
 
 enum {

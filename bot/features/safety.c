@@ -11,14 +11,16 @@
 #include "core/people.h"
 #include "store/seal.h"
 
+/* `about` and `decided` are no references: the export of a person's own data follows references,
+ * and nobody may read there that they were reported, or by whom. */
 static const char *const steps[] = {
     "CREATE TABLE report(id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL,"
-    " about INTEGER REFERENCES person(id) ON DELETE SET NULL,"
+    " about INTEGER,"
     " reporter INTEGER REFERENCES person(id) ON DELETE SET NULL,"
     " about_org TEXT NOT NULL, reporter_org TEXT NOT NULL, hashes BLOB NOT NULL,"
     " text BLOB, opened INTEGER NOT NULL, closed INTEGER NOT NULL DEFAULT 0,"
     " banned INTEGER NOT NULL DEFAULT 0,"
-    " decided INTEGER REFERENCES person(id) ON DELETE SET NULL) STRICT;"
+    " decided INTEGER) STRICT;"
     "CREATE INDEX report_about ON report(about, closed);",
     NULL,
 };
@@ -81,9 +83,11 @@ static struct sql deciders = {
 static struct sql close = {
     "UPDATE report SET closed = ?, text = NULL, banned = ?, decided = ? WHERE id = ?"};
 static struct sql appeal_of = {"SELECT 1 FROM report WHERE about = ? AND kind = 2 AND closed = 0"};
+static struct sql left_about = {"UPDATE report SET about = NULL WHERE about = ?"};
+static struct sql left_decided = {"UPDATE report SET decided = NULL WHERE decided = ?"};
 static struct sql prune = {"DELETE FROM report WHERE closed > 0 AND closed < ? AND banned = 0"};
-static struct sql *const statements[] = {
-    &add, &set_text, &open_ones, &one, &deciders, &close, &appeal_of, &prune, NULL};
+static struct sql *const statements[] = {&add, &set_text, &open_ones, &one, &deciders, &close,
+    &appeal_of, &left_about, &left_decided, &prune, NULL};
 
 enum { DAY = 86400, HOURS_48 = 2 * 86400 };
 
@@ -133,7 +137,7 @@ safety_report(struct turn *t, int64_t about, int64_t chat, enum report_kind kind
 static void
 ask_text(struct turn *t)
 {
-	struct card *card = words(t, "safety.what", NULL);
+	struct card *card = words(t, flow_get(t, "appeal")[0] ? "safety.why" : "safety.what", NULL);
 
 	choose_answer(t, card, "safety.nothing_more", "");
 	say(t, card);
@@ -223,6 +227,7 @@ appeal(struct turn *t)
 		return;
 	}
 	flow_begin(t, &text_flow);
+	flow_set(t, "appeal", "1");
 	flow_set(t, "report",
 	    arena_print(t->arena, "%lld",
 		(long long)safety_report(t, t->person->id, 0, REPORT_APPEAL, "")));
@@ -434,6 +439,15 @@ prune_reports(struct turn *t)
 	db_run(t->db, &prune, V(t->now - DAY * conf_number(t->conf, "retention", NULL, "ticket")));
 }
 
+static void
+happened(struct turn *t, enum happening what)
+{
+	if (what != HAPPENED_LEAVING)
+		return;
+	db_run(t->db, &left_about, V(t->subject));
+	db_run(t->db, &left_decided, V(t->subject));
+}
+
 static const struct command commands[] = {
     {.name = "safety", .run = safety},
     {.name = "reports", .access = SAFETY | ADMINS, .run = reports},
@@ -466,4 +480,5 @@ const struct feature feature_safety = {
     .actions = actions,
     .flows = flows,
     .jobs = jobs,
+    .happened = happened,
 };
