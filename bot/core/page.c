@@ -42,6 +42,8 @@ static struct sql want = {
     " hash = CASE WHEN url = ?3 THEN hash END, moved = CASE WHEN url = ?3 THEN moved END, url = "
     "?3"};
 static struct sql drop = {"DELETE FROM page WHERE name = ? AND key = ?"};
+static struct sql refresh = {"UPDATE page SET due = 0, etag = NULL, modified = NULL, hash = NULL"
+			     " WHERE name = ? AND key = ?"};
 static struct sql due_one = {"SELECT name, key, coalesce(moved, url), etag, modified FROM page "
 			     "WHERE due <= ? ORDER BY due LIMIT 1"};
 static struct sql soonest = {"SELECT min(due) FROM page"};
@@ -59,7 +61,7 @@ static struct sql failed = {"UPDATE page SET failures = failures + 1, reason = ?
 static struct sql by_name = {"SELECT name, key FROM page WHERE key = ?1 OR name = ?1"
 			     " OR name || '.' || key = ?1 LIMIT 1"};
 static struct sql all = {"SELECT name, key, came, failures, reason FROM page ORDER BY name, key"};
-struct sql *const page_statements[] = {&want, &drop, &due_one, &soonest, &get, &set_due, &came,
+struct sql *const page_statements[] = {&want, &drop, &refresh, &due_one, &soonest, &get, &set_due, &came,
     &same, &failures_of, &failed, &by_name, &all, NULL};
 
 enum { PAGE_MAX = 32 << 20, FETCH_LIMIT_S = 600, ALARM_FAILURES = 3 };
@@ -81,6 +83,13 @@ void
 page_forget(struct turn *t, const char *name, const char *key)
 {
 	db_run(t->db, &drop, V(name, key));
+}
+
+void
+page_refresh(struct turn *t, const char *name, const char *key)
+{
+	db_run(t->db, &refresh, V(name, key));
+	page_start(t->engine);
 }
 
 void

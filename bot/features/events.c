@@ -65,7 +65,8 @@ static struct sql zoned = {"SELECT id, zone, wall, start, finish FROM event WHER
 static struct sql moved = {"UPDATE event SET start = ?, finish = ? WHERE id = ?"};
 static struct sql *const statements[] = {&upcoming, &one, &put, &gone, &old, &zoned, &moved, NULL};
 
-enum { A_PAGE = 5, DAY = 86400, AHEAD_DAYS = 400, TEXT_MOST = 1500 };
+enum { A_PAGE = 5, DAY = 86400, AHEAD_DAYS = 400, TEXT_MOST = 1500,
+	INSTANCES_MOST = 20000 };
 
 static const char *
 when(struct turn *t, struct rows *q)
@@ -177,6 +178,21 @@ take(struct turn *t, const char *calendar, const struct instance *i)
 		i->sequence, t->now));
 }
 
+/* What is ahead; of a calendar that repeats beyond reason only the nearer part. */
+static size_t
+ahead(struct turn *t, struct calendar *calendar, struct instance **instances)
+{
+	size_t n = 0;
+
+	for (int days = AHEAD_DAYS; days > 1; days /= 4) {
+		n = calendar_between(
+		    calendar, t->now - DAY, t->now + (int64_t)days * DAY, instances);
+		if (n <= INSTANCES_MOST)
+			return n;
+	}
+	return INSTANCES_MOST;
+}
+
 static void
 calendar_came(struct turn *t, const struct page *page)
 {
@@ -189,14 +205,23 @@ calendar_came(struct turn *t, const struct page *page)
 		page_broken(t, page, "expected an iCalendar");
 		return;
 	}
-	n = calendar_between(calendar, t->now - DAY, t->now + (int64_t)AHEAD_DAYS * DAY, &instances);
+	n = ahead(t, calendar, &instances);
 	for (size_t i = 0; i < n; i++)
 		take(t, page->key, &instances[i]);
 	/* What is no longer in the calendar is no longer shown. */
 	db_run(t->db, &gone, V(page->key, t->now, t->now));
 }
 
-/* The window moves on although the calendar stays the same. */
+/* The window moves on although the calendar stays the same: it is read as if it were new. */
+static void
+read_again(struct turn *t)
+{
+	const char *name;
+
+	for (int i = 0; (name = conf_name(t->conf, "calendar", i)); i++)
+		page_refresh(t, "calendar", name);
+}
+
 static void
 forget_old(struct turn *t)
 {
@@ -263,6 +288,7 @@ static const struct page_kind pages[] = {
 };
 static const struct job jobs[] = {
     {.name = "events.prune", .every_s = DAY, .run = forget_old},
+    {.name = "events.window", .every_s = 7 * DAY, .run = read_again},
     {0},
 };
 

@@ -59,6 +59,9 @@ static struct sql search = {
     "SELECT id, title, link, published, duration, season, number FROM episode"
     " WHERE podcast = ?1 AND title LIKE '%' || ?2 || '%' ORDER BY published DESC LIMIT 8"};
 static struct sql known = {"SELECT 1 FROM episode_key WHERE podcast = ? AND key = ?"};
+/* The newest date that counts, of those that were there before this page came. */
+static struct sql newest_date = {
+    "SELECT max(published) FROM episode WHERE podcast = ? AND published < ? + 172800"};
 static struct sql any = {"SELECT 1 FROM episode WHERE podcast = ?"};
 static struct sql remember = {"INSERT OR IGNORE INTO episode_key(podcast, key) VALUES(?, ?)"};
 static struct sql add = {
@@ -67,7 +70,7 @@ static struct sql add = {
     " ON CONFLICT(podcast, key) DO UPDATE SET title = excluded.title, link = excluded.link,"
     " published = excluded.published, duration = excluded.duration, position = excluded.position"};
 static struct sql unheard = {
-    "SELECT id, title, link, podcast FROM episode WHERE announced = 0 ORDER BY published, id LIMIT 20"};
+    "SELECT id, title, link, podcast FROM episode WHERE announced = 0 ORDER BY published, id LIMIT 50"};
 static struct sql heard = {"UPDATE episode SET announced = 1 WHERE announced = 0"};
 static struct sql subscribed = {"SELECT 1 FROM podcast_subscriber WHERE person = ?"};
 static struct sql subscribe = {"INSERT OR IGNORE INTO podcast_subscriber(person, since) VALUES(?, ?)"};
@@ -75,10 +78,10 @@ static struct sql unsubscribe = {"DELETE FROM podcast_subscriber WHERE person = 
 static struct sql subscribers = {"SELECT person FROM podcast_subscriber ORDER BY person"};
 static struct sql last = {"SELECT pushed FROM podcast_push"};
 static struct sql set_last = {"INSERT OR REPLACE INTO podcast_push(only_row, pushed) VALUES(1, ?)"};
-static struct sql *const statements[] = {&last, &set_last, &newest, &search, &known, &any, &remember, &add, &unheard,
+static struct sql *const statements[] = {&last, &set_last, &newest, &newest_date, &search, &known, &any, &remember, &add, &unheard,
     &heard, &subscribed, &subscribe, &unsubscribe, &subscribers, NULL};
 
-enum { OLDER = 5, DAY = 86400 };
+enum { OLDER = 5, DAY = 86400, LATE_DAYS = 14 };
 
 static void
 episode_line(struct turn *t, struct card *card, struct rows *q)
@@ -234,10 +237,14 @@ is_known(struct turn *t, const char *name, const struct feed_key *k)
 }
 
 static void
-take(struct turn *t, const char *name, const struct feed_item *item, size_t position, bool first)
+take(struct turn *t, const char *name, const struct feed_item *item, size_t position, bool first,
+    int64_t until)
 {
 	struct feed_key k = feed_item_key(t->arena, item);
-	bool old = is_known(t, name, &k);
+	/* What turns up long behind the newest is an archive that was filled, not news; feeds do
+	 * bring episodes some days late. */
+	bool old = is_known(t, name, &k) || (item->published_s != FEED_NONE && until != INT64_MIN &&
+					     item->published_s < until - LATE_DAYS * DAY);
 	const char *link = item->link ? item->link : item->enclosure_url;
 	struct value none = VNULL;
 
@@ -259,13 +266,14 @@ feed_came(struct turn *t, const struct page *page)
 	struct feed_origin origin = {.content_type = page->content_type, .url = page->url};
 	struct feed *feed = feed_parse(t->arena, page->bytes, page->length, &origin);
 	bool first = !db_exists(t->db, &any, V(page->key));
+	int64_t until = db_number(t->db, &newest_date, V(page->key, t->now), INT64_MIN);
 
 	if (!feed->count) {
 		page_broken(t, page, feed->why ? feed->why : "no episodes");
 		return;
 	}
 	for (size_t i = 0; i < feed->count; i++)
-		take(t, page->key, &feed->items[i], i, first);
+		take(t, page->key, &feed->items[i], i, first, until);
 	if (!first)
 		job_at(t, "podcast.announce", "", t->now, "");
 }

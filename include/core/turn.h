@@ -176,6 +176,8 @@ struct page {
  */
 void page_want(struct turn *t, const char *name, const char *key, const char *url, int64_t every_s);
 void page_forget(struct turn *t, const char *name, const char *key);
+/* Read it whole at the next opportunity, and hand it over even if it has not changed. */
+void page_refresh(struct turn *t, const char *name, const char *key);
 /* Tells the page module that the content could not be used: counted, shown by status, alarmed after
  * some. */
 void page_broken(struct turn *t, const struct page *page, const char *reason);
