@@ -39,14 +39,15 @@ invite_turn(struct turn *t, void *ctx)
 	struct question *q = ctx;
 	char role[32], org[128] = "";
 	long long uses, days;
-	const char *code;
+	const char *code, *link;
 	enum access access;
 
 	if (sscanf(q->line, "invite %31s %lld %lld %127s", role, &uses, &days, org) < 3)
 		return;
 	access = people_role(role);
 	code = join_make(t, access, org, uses, days);
-	buf_print(q->reply, "%s\n", code);
+	link = join_link(t, "telegram", code);
+	buf_print(q->reply, "%s\n%s", code, link ? link : "");
 	q->status = EXIT_DONE;
 }
 
@@ -222,12 +223,35 @@ draw_qr(const char *text, const char *file)
 	return EXIT_DONE;
 }
 
+/* The code in each network's form. `reply` is the code and, on a second line, its Telegram link. */
+static int
+print_code(char *reply, const char *qr)
+{
+	char *link = strchr(reply, '\n'), matrix[100];
+
+	if (link)
+		*link++ = 0;
+	snprintf(matrix, sizeof(matrix), "!start j_%s", reply);
+	printf("j_%s\n", reply);
+	if (link && *link)
+		printf("%s\n", link);
+	else
+		printf("https://t.me/BOT?start=j_%s\n", reply);
+	printf("%s\n", matrix);
+	if (!link || !*link)
+		fprintf(stderr,
+		    "alumhub-bot: the bot's name on Telegram is not known yet: it goes in the place of"
+		    " BOT, and is learnt when `run` first reaches Telegram%s\n",
+		    qr ? "; the picture holds the line of Matrix, which works when it is typed" : "");
+	return qr ? draw_qr(link && *link ? link : matrix, qr) : EXIT_DONE;
+}
+
 int
 invite_main(struct app *app)
 {
 	const struct arguments *a = app->arguments;
 	struct buf reply = {.maximum = 4096};
-	char line[400], link[300];
+	char line[400];
 	long long uses, days;
 	int status;
 
@@ -252,11 +276,7 @@ invite_main(struct app *app)
 	snprintf(line, sizeof(line), "invite %s %lld %lld %s", a->role, uses, days, a->org ? a->org : "");
 	status = ask(app, line, &reply);
 	if (status == EXIT_DONE && reply.bytes) {
-		reply.bytes[strcspn(reply.bytes, "\n")] = 0;
-		snprintf(link, sizeof(link), "https://t.me/?start=j_%s", reply.bytes);
-		printf("j_%s\n%s\n!start j_%s\n", reply.bytes, link, reply.bytes);
-		if (a->qr)
-			status = draw_qr(link, a->qr);
+		status = print_code(reply.bytes, a->qr);
 	} else {
 		fputs(reply.bytes ? reply.bytes : "", stderr);
 	}

@@ -135,6 +135,8 @@ struct ours {
 void turn_begin(struct turn *t, struct engine *e, struct ours *ours);
 int64_t engine_now_ms(struct engine *e);
 bool engine_commit(struct engine *e);
+/* What stands before a deep link's payload on that network, as it was last seen; NULL: never seen. */
+const char *engine_link(struct engine *e, const char *network);
 /* Runs `run` as one turn inside the open transaction: savepoint, turn, outbox, savepoint end. */
 bool turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *t, void *ctx), void *ctx);
 /* Features hear of something. */

@@ -585,6 +585,33 @@ transport_keep(
 	return engine_commit(e);
 }
 
+const char *
+engine_link(struct engine *e, const char *network)
+{
+	const char *start =
+	    db_string(e->db, &meta_get, V((const char *)arena_print(e->arena, "link.%s", network)));
+
+	return start && *start ? start : NULL;
+}
+
+/* The command line makes links too, when no network is open. */
+static void
+remember_link(struct engine *e, const struct transport *transport)
+{
+	const char *key, *known;
+
+	if (!transport->link_start[0] || e->in_transaction || e->broken)
+		return;
+	db_begin(e->db);
+	db_arena(e->db, e->arena);
+	key = arena_print(e->arena, "link.%s", transport->name);
+	known = db_string(e->db, &meta_get, V(key));
+	if (!known || strcmp(known, transport->link_start))
+		db_run(e->db, &meta_set, V(key, (const char *)transport->link_start));
+	engine_commit(e);
+	arena_forget(e->arena);
+}
+
 static void
 transport_health(void *engine, struct transport *transport, enum health health, const char *detail)
 {
@@ -598,8 +625,10 @@ transport_health(void *engine, struct transport *transport, enum health health, 
 	snprintf(n->detail, sizeof(n->detail), "%s", detail ? detail : "");
 	if (health != HEALTH_STARTING)
 		n->tried = true;
-	if (health == HEALTH_GOOD)
+	if (health == HEALTH_GOOD) {
 		n->came_ms = engine_now_ms(e);
+		remember_link(e, transport);
+	}
 	e->o.ports.wake(e->o.ports.ctx, 0);
 }
 

@@ -54,6 +54,14 @@ join_make(struct turn *t, enum access role, const char *org, int64_t uses, int64
 	return code;
 }
 
+const char *
+join_link(struct turn *t, const char *network, const char *code)
+{
+	const char *start = engine_link(t->engine, network);
+
+	return start ? arena_print(t->arena, "%sj_%s", start, code) : NULL;
+}
+
 bool
 join_look(struct turn *t, const char *code, struct join_offer *offer)
 {

@@ -2,6 +2,7 @@
  * everything; and pages that are polled. */
 #include "unit.h"
 
+#include "core/join.h"
 #include "core/turn.h"
 #include "store/seal.h"
 
@@ -279,6 +280,34 @@ engine_state_rows_come_back_at_open_and_are_sealed(void **state)
 	world_free(w);
 }
 
+/* ---- the bot's own name ---- */
+
+static void
+link_of(struct turn *t, void *ctx)
+{
+	const char *link = join_link(t, "recorder", "CODE");
+
+	snprintf(ctx, 100, "%s", link ? link : "unknown");
+}
+
+static void
+engine_name_of_the_bot_is_kept_for_links(void **state)
+{
+	struct world *w = world_new();
+	char link[100];
+
+	(void)state;
+	assert_true(engine_turn(w->engine, link_of, link));
+	assert_string_equal(link, "unknown");
+	snprintf(w->transport.link_start, sizeof(w->transport.link_start), "https://t.me/x?start=");
+	w->up.health(w->up.engine, &w->transport, HEALTH_GOOD, "");
+	world_crash(w); /* and the network is not reached again */
+	assert_string_equal(w->transport.link_start, "");
+	assert_true(engine_turn(w->engine, link_of, link));
+	assert_string_equal(link, "https://t.me/x?start=j_CODE");
+	world_free(w);
+}
+
 /* ---- an unknown commit ---- */
 
 static void
@@ -460,6 +489,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_erased_people_leave_no_trace_in_the_files),
     cmocka_unit_test(engine_poisoned_updates_are_forgotten_with_their_retention),
     cmocka_unit_test(engine_state_rows_come_back_at_open_and_are_sealed),
+    cmocka_unit_test(engine_name_of_the_bot_is_kept_for_links),
     cmocka_unit_test(engine_unknown_commit_stops_everything),
     cmocka_unit_test(engine_page_is_asked_for_conditionally),
     cmocka_unit_test(engine_page_failure_is_tried_again_and_costs_only_itself),
