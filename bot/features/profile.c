@@ -1,12 +1,47 @@
-/* /profile: what is kept about a person, and the three consents, all off until tapped. */
+/* /profile: what is kept about a person, the name others may see, and the three consents, all off
+ * until tapped. */
 #include "core/people.h"
 #include "core/turn.h"
 
 #include <string.h>
 
 #include "base/partners.h"
+#include "store/seal.h"
 
 static const char *const kinds[] = {CONSENT_ANNOUNCEMENTS, CONSENT_MATCHING, CONSENT_SURVEYS, NULL};
+
+enum { NAMES = 48 }; /* nick.0 … in the words */
+
+/* Two words that say nothing about anybody, another pair than now. */
+static void
+name_newly(struct turn *t)
+{
+	const char *now = t->person->pseudonym, *name;
+	unsigned char random;
+
+	do {
+		seal_random(&random, sizeof(random));
+		name = words_flat(t, arena_print(t->arena, "nick.%d", random % NAMES), NULL);
+	} while (!strcmp(name, now));
+	people_set_pseudonym(t, t->person->id, name);
+}
+
+/* What the person may do beside being a member. */
+static void
+roles(struct turn *t, struct card *card)
+{
+	const char *names = "";
+
+	for (unsigned role = COORDINATORS; role <= ADMINS; role <<= 1)
+		if (t->person->access & role)
+			names = arena_print(t->arena, "%s%s%s", names, *names ? ", " : "",
+			    words_flat(t,
+				arena_print(
+				    t->arena, "role.%s", people_role_name((enum access)role)),
+				NULL));
+	if (*names)
+		card_line(card, words(t, "profile.roles", "roles", names, NULL));
+}
 
 static struct card *
 profile_card(struct turn *t)
@@ -14,26 +49,34 @@ profile_card(struct turn *t)
 	const struct partner *p = partners_find(t->partners, t->person->org);
 	struct card *card = words(t, "profile.title", NULL);
 
-	card_line(card, words(t, "profile.language", "language", words_flat(t, "language.name", NULL), NULL));
+	card_line(card,
+	    words(t, "profile.language", "language", words_flat(t, "language.name", NULL), NULL));
 	if (!(t->person->access & MEMBERS)) {
 		card_line(card, words(t, "profile.visitor", NULL));
 		choose(t, card, "start.join", "start.join", "");
 		return card;
 	}
+	if (!t->person->pseudonym[0])
+		name_newly(t);
+	card_line(card, words(t, "profile.name", "name", t->person->pseudonym, NULL));
 	card_line(card, words(t, "profile.org", "org",
 			    p ? partner_words(&p->name, t->language, NULL) : t->person->org, NULL));
+	roles(t, card);
 	card_line(card, words(t, t->person->adult ? "profile.adult" : "profile.not_adult", NULL));
 	for (const char *const *k = kinds; *k; k++) {
 		bool on = consents(t, t->person->id, *k);
 		const char *name = words_flat(t, arena_print(t->arena, "consent.%s", *k), NULL);
 
-		card_line(card, words(t, on ? "profile.consent_on" : "profile.consent_off", "what", name, NULL));
+		card_line(card, words(t, on ? "profile.consent_on" : "profile.consent_off", "what",
+				    name, NULL));
 		choose_text(t, card,
-		    words_flat(t, on ? "profile.switch_off" : "profile.switch_on", "what", name, NULL),
+		    words_flat(
+			t, on ? "profile.switch_off" : "profile.switch_on", "what", name, NULL),
 		    "profile.consent", arena_print(t->arena, "%s %s", on ? "off" : "on", *k));
 	}
 	if (!t->person->adult)
 		choose(t, card, "profile.declare_adult", "profile.adult", "");
+	choose(t, card, "profile.other_name", "profile.name", "");
 	return card;
 }
 
@@ -71,6 +114,20 @@ declare_adult(struct turn *t)
 	edit(t, profile_card(t));
 }
 
+static void
+rename_pressed(struct turn *t)
+{
+	name_newly(t);
+	edit(t, profile_card(t));
+}
+
+static void
+happened(struct turn *t, enum happening what)
+{
+	if (what == HAPPENED_JOINED && t->person && !t->person->pseudonym[0])
+		name_newly(t);
+}
+
 static const struct command commands[] = {
     {.name = "profile", .run = profile},
     {0},
@@ -79,7 +136,9 @@ static const struct action actions[] = {
     {"profile.open", ANYONE, profile},
     {"profile.consent", MEMBERS, consent},
     {"profile.adult", MEMBERS, declare_adult},
+    {"profile.name", MEMBERS, rename_pressed},
     {0},
 };
 
-const struct feature feature_profile = {.name = "profile", .commands = commands, .actions = actions};
+const struct feature feature_profile = {
+    .name = "profile", .commands = commands, .actions = actions, .happened = happened};
