@@ -252,7 +252,7 @@ match_ensure(struct turn *t, int64_t person)
 bool
 match_may(struct turn *t, int64_t person)
 {
-	return db_exists(t->db, &may, V(person, t->now));
+	return db_exists(t->db, &may, V(person, t->now)) && people_reachable(t, person);
 }
 
 const char *

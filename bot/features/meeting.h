@@ -34,7 +34,7 @@ struct meeting match_read(const char *text);
 struct matching_person match_person(const struct meeting *meeting);
 /* A row for somebody who consents, so that rounds know them. */
 void match_ensure(struct turn *t, int64_t person);
-/* Adults with consent, members, not pausing, not waiting for a look of the safety officers. */
+/* Adults with consent, members, not pausing, not out of reach, not waiting for a look of the safety officers. */
 bool match_may(struct turn *t, int64_t person);
 /* A keyed hash in place of the person, for what must outlive them ("" for nobody). */
 const char *match_mark(struct turn *t, int64_t person);

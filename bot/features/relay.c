@@ -489,6 +489,7 @@ prompt(struct turn *t)
 			db_run(t->db, &sent_add, V(delivery, chat, t->person->id));
 	}
 	db_run(t->db, &talked, V(t->now / DAY * DAY, chat));
+	choose_no_more(t, t->person->id);
 	say(t, words(t, "relay.question_sent", "question", words_flat(t, key, NULL), NULL));
 }
 

@@ -17,7 +17,7 @@
 static const char *const steps[] = {
     "CREATE TABLE meeting_round(id INTEGER PRIMARY KEY AUTOINCREMENT, opened INTEGER NOT NULL,"
     " state INTEGER NOT NULL, pass INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL,"
-    " ends INTEGER NOT NULL, took INTEGER NOT NULL DEFAULT 0,"
+    " ends INTEGER NOT NULL, people INTEGER NOT NULL DEFAULT 0, took INTEGER NOT NULL DEFAULT 0,"
     " introduced INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE TABLE round_member(round INTEGER NOT NULL REFERENCES meeting_round(id) ON DELETE "
     "CASCADE,"
@@ -48,6 +48,7 @@ static const struct column columns[] = {
     {"meeting_round.pass", "which pass is on", "for ever", NOT_PERSONAL},
     {"meeting_round.at", "the minute at which all hear", "for ever", NOT_PERSONAL},
     {"meeting_round.ends", "until when answers count", "for ever", NOT_PERSONAL},
+    {"meeting_round.people", "how many the pass began with", "for ever", NOT_PERSONAL},
     {"meeting_round.took", "how many took part", "for ever", NOT_PERSONAL},
     {"meeting_round.introduced", "how many were introduced", "for ever", NOT_PERSONAL},
     {"round_member.round", "which round", UNTIL_NEXT, AFTER_RETENTION},
@@ -88,7 +89,7 @@ static struct sql last = {
     "SELECT id, took, introduced, opened FROM meeting_round ORDER BY id DESC LIMIT 1"};
 static struct sql add = {"INSERT INTO meeting_round(opened, state, at, ends) VALUES(?, 1, ?, ?)"};
 static struct sql set_state = {
-    "UPDATE meeting_round SET state = ?, pass = ?, at = ?, ends = ? WHERE id = ?"};
+    "UPDATE meeting_round SET state = ?, pass = ?, at = ?, ends = ?, people = ? WHERE id = ?"};
 static struct sql close = {
     "UPDATE meeting_round SET state = 6, took = (SELECT count(*) FROM round_member WHERE round = ?1"
     " AND state IN (1, 3, 4)), introduced = (SELECT count(*) FROM round_member WHERE round = ?1"
@@ -168,7 +169,7 @@ static struct sql *const statements[] = {&now_on, &last, &add, &set_state, &clos
 enum { DAY = 86400, CHUNK = 40, ANSWER_YES = 1, ANSWER_NO, ANSWER_NEVER, MET = 1, NOT_MET };
 
 struct round {
-	int64_t id, pass, at, ends, opened;
+	int64_t id, pass, at, ends, opened, people;
 	enum round_state state;
 };
 
@@ -184,7 +185,8 @@ round_now(struct turn *t, struct round *r)
 		    .pass = db_int(q, 2),
 		    .at = db_int(q, 3),
 		    .ends = db_int(q, 4),
-		    .opened = db_int(q, 5)};
+		    .opened = db_int(q, 5),
+		    .people = db_int(q, 6)};
 	db_done(q);
 	return on;
 }
@@ -193,7 +195,7 @@ static void
 round_set(struct turn *t, struct round *r, enum round_state state)
 {
 	r->state = state;
-	db_run(t->db, &set_state, V((int)state, r->pass, r->at, r->ends, r->id));
+	db_run(t->db, &set_state, V((int)state, r->pass, r->at, r->ends, r->people, r->id));
 }
 
 /* The next step is taken at this moment; `at` says where in the step we are. */
@@ -333,7 +335,8 @@ plan_came(struct turn *t, struct blob result)
 		    V(parts, ((struct blob){group + from * sizeof(struct round_group),
 				 n * sizeof(struct round_group)})));
 	}
-	r.at = minute_for(t, 2 * (int64_t)p.groups);
+	r.people = p.took;
+	r.at = minute_for(t, p.took);
 	r.ends = r.at + hours(t, "pass_hours");
 	round_set(t, &r, ROUND_SHOWING);
 	go_on(t, t->now, 0);
@@ -645,7 +648,8 @@ step(struct turn *t)
 			show(t, &r, at);
 			break;
 		}
-		r.at = minute_for(t, db_number(t->db, &count_all, NONE, 0));
+		/* As many as it began with: who left meanwhile must not move the minute. */
+		r.at = minute_for(t, r.people);
 		round_set(t, &r, ROUND_JUDGING);
 		judge(t, &r);
 		break;
