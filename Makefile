@@ -43,6 +43,7 @@ BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench-%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+FUZZ_SAN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/san/fuzz/%)
 FUZZ_OBJ := $(LIB_SRC:%.c=$(B)/fuzz/obj/%.o)
 
 CFLAGS_PKG = $(call pkg,--cflags,$(LIBS_PKG))
@@ -109,6 +110,10 @@ $(B)/san/net/%: tests/net/%.c $(B)/san/libbot.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/san/libbot.a \
 		$(LDLIBS_PKG) -o $@
+$(B)/san/fuzz/%: tests/fuzz/%.c tests/sim/fuzz_replay.c $(B)/san/libbot.a
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $< tests/sim/fuzz_replay.c \
+		$(B)/san/libbot.a $(LDLIBS_PKG) -o $@
 $(B)/bench-%: tests/bench/%.c $(B)/libbot.a
 	$(CC) $(STD) $(WARN) -O2 -g $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/libbot.a -Wl,--as-needed \
 		$(LDLIBS_PKG) -o $@
@@ -117,7 +122,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
 	clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(DEPFLAGS) \
 		$(CFLAGS_PKG) $< $(B)/fuzz/libbot.a $(LDLIBS_PKG) -o $@
 
-test-programs: $(UNIT_BIN) $(NET_BIN) $(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
+test-programs: $(UNIT_BIN) $(NET_BIN) $(FUZZ_SAN) $(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
 test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 test-programs
 	@tests/run $(ONLY)
@@ -155,7 +160,8 @@ SECONDS := 10
 fuzz: test-deps
 	@$(MAKE) --no-print-directory -s -j2 $(FUZZ_BIN)
 	@for f in $(FUZZ_SRC:tests/fuzz/%.c=%); do echo "fuzz $$f"; mkdir -p $(B)/corpus/$$f; \
-	$(B)/fuzz/$$f -max_total_time=$(SECONDS) -verbosity=0 $(B)/corpus/$$f \
+	$(B)/fuzz/$$f -max_total_time=$(SECONDS) -verbosity=0 \
+	$$(test -f tests/fuzz/$$f.dict && echo -dict=tests/fuzz/$$f.dict) $(B)/corpus/$$f \
 	$$(test -d tests/fuzz/corpus/$$f && echo tests/fuzz/corpus/$$f) || exit 1; done
 
 test-long: test

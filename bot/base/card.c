@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+enum { ISOLATE_SCALARS = 2, ADDRESS_SCALARS = 4096 };
+
 struct card *
 card_new(struct arena *arena)
 {
@@ -50,7 +52,13 @@ card_name(struct card *card, const char *name)
 void
 card_link(struct card *card, const char *text, const char *address)
 {
-	add_span(card, text, address, 0);
+	char *clean = text_clean(card->arena, address, strlen(address), ADDRESS_SCALARS);
+
+	/* An address with control characters in it leads nowhere good. */
+	if (strcmp(clean, address))
+		card_name(card, text_clean(card->arena, text, strlen(text), ADDRESS_SCALARS));
+	else
+		add_span(card, text, address, 0);
 }
 
 static struct choice *
@@ -312,7 +320,7 @@ card_unpack(struct arena *arena, const void *bytes, size_t length)
 
 /* ---- splitting ---- */
 
-enum { ISOLATE_SCALARS = 2, PIECES = 256 };
+enum { PIECES = 256 };
 
 struct splitter {
 	struct arena *arena;
@@ -337,6 +345,59 @@ new_piece(struct splitter *s)
 	s->used = 0;
 }
 
+/* Isolates that the first `bytes` leave open: how many, and where the outermost begins. */
+static size_t
+left_open(const char *text, size_t bytes, size_t *from)
+{
+	size_t depth = 0;
+
+	*from = 0;
+	for (size_t i = 0; i + 2 < bytes; i++) {
+		if (memcmp(text + i, "\xe2\x81", 2))
+			continue;
+		if (!memcmp(text + i, TEXT_PDI, 3))
+			depth -= depth > 0;
+		else if ((unsigned char)text[i + 2] >= 0xa6 && (unsigned char)text[i + 2] <= 0xa8 &&
+			 !depth++)
+			*from = i;
+	}
+	return depth;
+}
+
+/* Takes up to `room` scalars from *text for a piece. A piece ends before an isolate begins; one
+ * that is longer than a piece is closed there and opened again in the next. */
+static char *
+take_part(struct splitter *s, const char **text, size_t room)
+{
+	size_t bytes = text_cut(*text, room), from, open = left_open(*text, bytes, &from);
+	struct buf part = {.maximum = 1 << 20}, rest = {.maximum = 1 << 20};
+	char *out;
+
+	if (open && from)
+		bytes = from;
+	else if (open && open < room / 4)
+		bytes = text_cut(*text, room - open);
+	open = from ? 0 : left_open(*text, bytes, &from);
+	/* What was only begun makes no piece of its own. */
+	if (open * 3 >= bytes)
+		open = 0;
+	buf_add(&part, *text, bytes);
+	*text += bytes;
+	*text += strspn(*text, "\n ");
+	for (size_t i = 0; i < open; i++) {
+		buf_string(&part, TEXT_PDI);
+		buf_string(&rest, TEXT_FSI);
+	}
+	if (open) {
+		buf_string(&rest, *text);
+		*text = arena_copy(s->arena, rest.bytes, rest.length);
+	}
+	out = arena_copy(s->arena, part.bytes, part.length);
+	buf_free(&part);
+	buf_free(&rest);
+	return out;
+}
+
 static void
 split_span(struct splitter *s, const struct span *span)
 {
@@ -344,8 +405,7 @@ split_span(struct splitter *s, const struct span *span)
 	size_t extra = span->style & SPAN_NAME ? ISOLATE_SCALARS : 0;
 
 	while (*text) {
-		size_t left = text_scalars(text), room = s->most - s->used, bytes;
-		char *part;
+		size_t left = text_scalars(text), room = s->most - s->used;
 
 		if (left + extra <= room) {
 			add_span(piece(s), text, span->link, span->style);
@@ -359,14 +419,10 @@ split_span(struct splitter *s, const struct span *span)
 				continue;
 			}
 		}
-		bytes = text_cut(text, room - extra);
-		part = arena_copy(s->arena, text, bytes);
-		add_span(piece(s), part, span->link, span->style);
-		text += bytes;
+		add_span(piece(s), take_part(s, &text, room - extra), span->link, span->style);
 		new_piece(s);
 		if (s->count == PIECES)
 			return;
-		text += strspn(text, "\n ");
 	}
 }
 

@@ -25,6 +25,10 @@
 
 #define WORLD_UNUSED __attribute__((unused))
 
+#ifndef WORLD_FOLDER
+#define WORLD_FOLDER "build/world-XXXXXX"
+#endif
+
 enum { SENT_MOST = 4000, HOLD = -1, MONDAY_NOON_S = 1792411200 }; /* 2026-10-19 12:00 UTC */
 
 /* What the network was given, in order. */
@@ -224,7 +228,7 @@ world_new_with(const char *more)
 	struct world *w = memory_new(sizeof(*w));
 	char *text = NULL, *why = NULL;
 
-	snprintf(w->folder, sizeof(w->folder), "build/world-XXXXXX");
+	snprintf(w->folder, sizeof(w->folder), WORLD_FOLDER);
 	assert_non_null(mkdtemp(w->folder));
 	snprintf(w->path, sizeof(w->path), "%s/alumhub.db", w->folder);
 	assert_true(asprintf(&text, "[bot]\ndatabase = %s/alumhub.db\n%s", w->folder, more) > 0);
@@ -323,7 +327,7 @@ world_crash(struct world *w)
 {
 	char folder[64], from[200], to[200];
 
-	snprintf(folder, sizeof(folder), "build/world-XXXXXX");
+	snprintf(folder, sizeof(folder), WORLD_FOLDER);
 	assert_non_null(mkdtemp(folder));
 	for (int i = 0; i < 2; i++) {
 		snprintf(from, sizeof(from), "%s/alumhub.db%s", w->folder, i ? "-wal" : "");
