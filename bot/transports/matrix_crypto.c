@@ -339,6 +339,7 @@ lists_changed(struct matrix_crypto *c, json_t *lists)
 		if (matrix_inner_id(json_string_value(user))) {
 			matrix_devices_changed(c->state, json_string_value(user));
 			json_object_del(c->failed, json_string_value(user));
+			c->look_again = true;
 		}
 	json_array_foreach(json_object_get(lists, "left"), i, user)
 		if (matrix_inner_id(json_string_value(user)))

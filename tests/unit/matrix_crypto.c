@@ -141,7 +141,7 @@ talk_with_death(struct pair *p, bool bot_first)
 }
 
 static int
-death_after(int answers, bool bot_first)
+death_after(int answers, bool bot_first, bool lost)
 {
 	struct pair *p = calloc(1, sizeof(*p));
 	int requests;
@@ -155,6 +155,7 @@ death_after(int answers, bool bot_first)
 	client_run(&p->noor);
 	p->w.victim = &p->bot;
 	p->w.die_after = answers;
+	p->w.lost = lost;
 	talk_with_death(p, bot_first);
 	requests = p->w.requests;
 	assert_int_equal(p->w.die_after, -1);
@@ -180,11 +181,13 @@ matrix_crypto_killed_after_each_request(void **state)
 	(void)state;
 
 	for (int first = 0; first < 2; first++) {
-		int requests = death_after(-1, first);
+		int requests = death_after(-1, first, false);
 
 		assert_true(requests >= 7);
-		for (int i = 0; i < requests; i++)
-			death_after(i, first);
+		for (int i = 0; i < requests; i++) {
+			death_after(i, first, false);
+			death_after(i, first, true);
+		}
 		printf("# killed at each of %d requests\n", requests);
 	}
 }
@@ -202,6 +205,14 @@ matrix_crypto_nothing_leaves_before_it_is_kept(void **state)
 	settle(p);
 	client_say(&p->bot, ROOM, "hi");
 	settle(p);
+	/* An account that is not kept is not published. */
+	struct client dan;
+	client_open(&dan, &p->w, "@dan:h", "DANDEV");
+	assert_true(matrix_crypto_dirty(dan.crypto));
+	assert_null(matrix_crypto_next(dan.crypto, p->w.now_ms));
+	client_keep(&dan);
+	assert_non_null(matrix_crypto_next(dan.crypto, p->w.now_ms));
+	client_close(&dan);
 	assert_false(matrix_crypto_dirty(p->bot.crypto));
 	assert_int_equal(matrix_crypto_seal(p->bot.crypto, ROOM, "x", "m.room.message", content,
 			     p->w.now_ms, &sealed),
@@ -552,6 +563,43 @@ matrix_crypto_who_left_reads_no_more(void **state)
 	pair_close(p);
 }
 
+/* Somebody leaves while the server is being asked who is there. */
+static json_t *
+twist_members(struct world *w, const char *path, json_t *answer)
+{
+	struct pair *p = (struct pair *)w;
+	json_t *sync;
+
+	if (!strstr(path, "/members"))
+		return answer;
+	w->twist = NULL;
+	world_member(w, ROOM, "@dan:h", "leave");
+	sync = sync_answer(&p->bot);
+	client_take(&p->bot, sync, false);
+	json_decref(sync);
+	return answer;
+}
+
+static void
+matrix_crypto_left_while_being_asked(void **state)
+{
+	struct pair *p = pair_open();
+	struct client dan;
+	(void)state;
+
+	client_open(&dan, &p->w, "@dan:h", "DANDEV");
+	client_run(&dan);
+	world_member(&p->w, ROOM, "@dan:h", "join");
+	settle(p);
+	p->w.twist = twist_members;
+	assert_int_equal(client_say(&p->bot, ROOM, "not for dan"), MATRIX_SEAL_READY);
+	assert_null(p->w.twist);
+	assert_int_equal(
+	    json_array_size(json_object_get(p->w.boxes, box_name("@dan:h", "DANDEV"))), 0);
+	client_close(&dan);
+	pair_close(p);
+}
+
 static void
 matrix_crypto_device_added_and_gone(void **state)
 {
@@ -759,6 +807,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_crypto_rotates),
     cmocka_unit_test(matrix_crypto_rotates_as_the_room_says),
     cmocka_unit_test(matrix_crypto_who_left_reads_no_more),
+    cmocka_unit_test(matrix_crypto_left_while_being_asked),
     cmocka_unit_test(matrix_crypto_device_added_and_gone),
     cmocka_unit_test(matrix_crypto_never_unencrypts),
     cmocka_unit_test(matrix_crypto_clear_until_told_otherwise),

@@ -11,6 +11,7 @@
 #define BOT "@bot:h"
 #define NOOR "@noor:h"
 #define EVE "@eve:h"
+#define DAN "@dan:h"
 #define ROOM "!a:h"
 
 static const unsigned char eve_key[32] = "eve";
@@ -108,8 +109,9 @@ matrix_refuse_forged_sender(void **state)
 	(void)state;
 
 	client_say(&p->noor, ROOM, "me");
-	event = json_deep_copy(last_event(p));
 	settle(p);
+	client_say(&p->noor, ROOM, "me again");
+	event = json_deep_copy(last_event(p));
 	json_object_set_new(event, "event_id", json_string("$forged"));
 	json_object_set_new(event, "sender", json_string(EVE));
 	assert_int_equal(bot_reads(p, event), MATRIX_READ_REFUSED);
@@ -308,18 +310,23 @@ eve_sends(struct eve *e, struct pair *p, const char *user, json_t *plain)
 	free(body);
 }
 
-/* A session of eve's for ROOM: its key as content, and an event of `user` with it. */
+/* A session of eve's for ROOM: its key as content, and an event of `user` with it, whose text says
+ * that it belongs to `said`. */
 static json_t *
-eve_session(const char *device, const char *curve, json_t **event, const char *user)
+eve_session(
+    const char *device, const char *curve, json_t **event, const char *user, const char *said)
 {
 	char id[MATRIX_SESSION_TEXT], *pickle = matrix_megolm_new(eve_key, id), *shared, *body;
+	char text[256];
 	uint32_t index;
 	json_t *content;
 
 	shared = matrix_megolm_share(pickle, eve_key, &index);
-	body = matrix_megolm_encrypt(&pickle, eve_key,
-	    "{\"type\":\"m.room.message\",\"room_id\":\"" ROOM
-	    "\",\"content\":{\"msgtype\":\"m.text\",\"body\":\"!role admin\"}}");
+	snprintf(text, sizeof(text),
+	    "{\"type\":\"m.room.message\",\"room_id\":\"%s\","
+	    "\"content\":{\"msgtype\":\"m.text\",\"body\":\"!role admin\"}}",
+	    said);
+	body = matrix_megolm_encrypt(&pickle, eve_key, text);
 	*event = json_pack("{s:s,s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s}}", "type", "m.room.encrypted",
 	    "event_id", "$eve", "sender", user, "content", "algorithm", "m.megolm.v1.aes-sha2",
 	    "session_id", id, "ciphertext", body, "device_id", device, "sender_key", curve);
@@ -343,7 +350,7 @@ matrix_refuse_device_that_its_owner_did_not_sign(void **state)
 	client_say(&p->noor, ROOM, "hi");
 	settle(p);
 	eve_open(&e, p, NOOR, "EVIL");
-	content = eve_session("EVIL", matrix_olm_curve(e.olm), &event, NOOR);
+	content = eve_session("EVIL", matrix_olm_curve(e.olm), &event, NOOR, ROOM);
 	eve_sends(&e, p, NOOR, eve_plain(&e, p, NOOR, content));
 	settle(p);
 	assert_int_equal(bot_reads(p, event), MATRIX_READ_WAIT);
@@ -364,38 +371,95 @@ matrix_refuse_device_that_its_owner_did_not_sign(void **state)
 	pair_close(p);
 }
 
-/* The same once its owner signs it: what waited is read. */
+/* Dan, who has an identity, and a device by eve's hand that it has not signed yet. */
+static void
+dan_open(struct eve *e, struct pair *p, struct matrix_identity *identity)
+{
+	json_t *seeds = matrix_identity_new(), *dan = json_object();
+
+	assert_true(matrix_identity_open(identity, seeds));
+	json_object_set_new(
+	    dan, "master_key", matrix_identity_key(identity, MATRIX_USE_MASTER, DAN));
+	json_object_set_new(
+	    dan, "self_signing_key", matrix_identity_key(identity, MATRIX_USE_SELF, DAN));
+	json_object_set_new(p->w.identity, DAN, dan);
+	json_decref(seeds);
+	eve_open(e, p, DAN, "DANDEV");
+}
+
+static void
+dan_signs(struct pair *p, struct matrix_identity *identity)
+{
+	json_t *device = json_object_get(json_object_get(p->w.keys, DAN), "DANDEV");
+
+	assert_true(matrix_identity_sign(identity, MATRIX_USE_SELF, device, DAN));
+	world_changed(&p->w, DAN);
+}
+
+/* What waited is read once its sender's device is signed. */
 static void
 matrix_late_signature(void **state)
 {
 	struct pair *p = pair_open();
 	struct eve e;
 	struct matrix_identity identity;
-	json_t *event, *content, *seeds = matrix_identity_new(), *dan = json_object(), *device;
+	json_t *event, *content;
 	(void)state;
 
-	assert_true(matrix_identity_open(&identity, seeds));
-	json_object_set_new(
-	    dan, "master_key", matrix_identity_key(&identity, MATRIX_USE_MASTER, "@dan:h"));
-	json_object_set_new(
-	    dan, "self_signing_key", matrix_identity_key(&identity, MATRIX_USE_SELF, "@dan:h"));
-	json_object_set_new(p->w.identity, "@dan:h", dan);
-	eve_open(&e, p, "@dan:h", "DAN");
-	content = eve_session("DAN", matrix_olm_curve(e.olm), &event, "@dan:h");
-	eve_sends(&e, p, "@dan:h", eve_plain(&e, p, "@dan:h", content));
+	dan_open(&e, p, &identity);
+	content = eve_session("DANDEV", matrix_olm_curve(e.olm), &event, DAN, ROOM);
+	eve_sends(&e, p, DAN, eve_plain(&e, p, DAN, content));
 	client_sync(&p->bot);
 	assert_int_equal(bot_reads(p, event), MATRIX_READ_WAIT);
 	client_run(&p->bot);
 	assert_int_equal(json_array_size(p->bot.got), 0);
-	device = json_object_get(json_object_get(p->w.keys, "@dan:h"), "DAN");
-	assert_true(matrix_identity_sign(&identity, MATRIX_USE_SELF, device, "@dan:h"));
-	world_changed(&p->w, "@dan:h");
-	p->w.now_ms += 61 * 1000;
+	dan_signs(p, &identity);
 	client_sync(&p->bot);
 	client_run(&p->bot);
 	assert_int_equal(json_array_size(p->bot.got), 1);
-	json_decref(seeds);
 	json_decref(event);
+	matrix_olm_free(e.olm);
+	pair_close(p);
+}
+
+/* The text inside names another room than the one it came in. */
+static void
+matrix_refuse_text_of_another_room(void **state)
+{
+	struct pair *p = pair_open();
+	struct eve e;
+	struct matrix_identity identity;
+	json_t *event, *content;
+	(void)state;
+
+	dan_open(&e, p, &identity);
+	dan_signs(p, &identity);
+	content = eve_session("DANDEV", matrix_olm_curve(e.olm), &event, DAN, "!other:h");
+	eve_sends(&e, p, DAN, eve_plain(&e, p, DAN, content));
+	client_sync(&p->bot);
+	assert_int_equal(bot_reads(p, event), MATRIX_READ_REFUSED);
+	json_decref(event);
+	matrix_olm_free(e.olm);
+	pair_close(p);
+}
+
+/* A device that an identity has signed and that has not signed itself. */
+static void
+matrix_refuse_device_that_did_not_sign_itself(void **state)
+{
+	struct pair *p = pair_open();
+	struct eve e;
+	struct matrix_identity identity;
+	(void)state;
+
+	dan_open(&e, p, &identity);
+	world_member(&p->w, ROOM, NOOR, "leave");
+	world_member(&p->w, ROOM, DAN, "join");
+	json_object_del(json_object_get(json_object_get(p->w.keys, DAN), "DANDEV"), "signatures");
+	dan_signs(p, &identity);
+	client_sync(&p->bot);
+	assert_int_equal(client_say(&p->bot, ROOM, "secret"), MATRIX_SEAL_NOBODY);
+	assert_false(client_asked(&p->bot, "/keys/claim"));
 	matrix_olm_free(e.olm);
 	pair_close(p);
 }
@@ -422,7 +486,7 @@ matrix_refuse_olm_that_says_something_else(void **state)
 
 		eve_open(&e, p, EVE, "EVEDEV");
 		plain = eve_plain(
-		    &e, p, EVE, eve_session("EVEDEV", matrix_olm_curve(e.olm), &event, EVE));
+		    &e, p, EVE, eve_session("EVEDEV", matrix_olm_curve(e.olm), &event, EVE, ROOM));
 		if (!good)
 			json_object_set_new(plain, wrong[i][0],
 			    wrong[i][1] ? json_string(wrong[i][1]) : json_null());
@@ -447,7 +511,8 @@ matrix_refuse_somebody_elses_description(void **state)
 
 	eve_open(&other, p, EVE, "OTHER");
 	eve_open(&e, p, EVE, "EVEDEV");
-	plain = eve_plain(&e, p, EVE, eve_session("EVEDEV", matrix_olm_curve(e.olm), &event, EVE));
+	plain = eve_plain(
+	    &e, p, EVE, eve_session("EVEDEV", matrix_olm_curve(e.olm), &event, EVE, ROOM));
 	json_object_set_new(plain, "sender_device_keys", eve_device(&other, EVE));
 	eve_sends(&e, p, EVE, plain);
 	client_sync(&p->bot);
@@ -464,7 +529,7 @@ matrix_refuse_bare_room_key(void **state)
 {
 	struct pair *p = pair_open();
 	struct eve e = {.olm = matrix_olm_new(), .device = "X"};
-	json_t *event, *content = eve_session("X", matrix_olm_curve(e.olm), &event, NOOR);
+	json_t *event, *content = eve_session("X", matrix_olm_curve(e.olm), &event, NOOR, ROOM);
 	struct matrix_read read;
 	(void)state;
 
@@ -559,14 +624,26 @@ matrix_refuse_swapped_keys(void **state)
 {
 	struct pair *p = pair_open();
 	struct eve e;
+	struct matrix_identity identity;
 	(void)state;
 
+	dan_open(&e, p, &identity);
+	dan_signs(p, &identity);
+	world_member(&p->w, ROOM, NOOR, "leave");
+	world_member(&p->w, ROOM, DAN, "join");
+	client_sync(&p->bot);
+	/* The device is believed, though it has no one-time key to give. */
 	client_say(&p->bot, ROOM, "before");
-	settle(p);
-	assert_string_equal(client_heard(&p->noor), "before");
-	eve_open(&e, p, NOOR, "NOORDEV");
+	assert_true(client_asked(&p->bot, "/keys/claim"));
+	json_array_clear(p->bot.asked);
+	matrix_olm_free(e.olm);
+	eve_open(&e, p, DAN, "DANDEV");
+	dan_signs(p, &identity);
+	p->w.now_ms += 700 * 1000;
 	client_sync(&p->bot);
 	assert_int_equal(client_say(&p->bot, ROOM, "after"), MATRIX_SEAL_NOBODY);
+	assert_true(client_asked(&p->bot, "/keys/query"));
+	assert_false(client_asked(&p->bot, "/keys/claim"));
 	matrix_olm_free(e.olm);
 	pair_close(p);
 }
@@ -604,7 +681,11 @@ matrix_refuse_changed_identity(void **state)
 	client_sync(&p->bot);
 	assert_int_equal(client_say(&p->bot, ROOM, "who is this"), MATRIX_SEAL_NOBODY);
 	assert_int_equal(matrix_crypto_counts(p->bot.crypto).changed_identities, 1);
-	p->w.now_ms += (int64_t)8 * 24 * 3600 * 1000;
+	p->w.now_ms += (int64_t)6 * 24 * 3600 * 1000;
+	world_changed(&p->w, NOOR);
+	client_sync(&p->bot);
+	assert_int_equal(client_say(&p->bot, ROOM, "and still"), MATRIX_SEAL_NOBODY);
+	p->w.now_ms += (int64_t)2 * 24 * 3600 * 1000;
 	world_changed(&p->w, NOOR);
 	client_sync(&p->bot);
 	assert_int_equal(client_say(&p->bot, ROOM, "you again"), MATRIX_SEAL_READY);
@@ -817,6 +898,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_withheld_is_said_at_once),
     cmocka_unit_test(matrix_refuse_device_that_its_owner_did_not_sign),
     cmocka_unit_test(matrix_late_signature),
+    cmocka_unit_test(matrix_refuse_text_of_another_room),
+    cmocka_unit_test(matrix_refuse_device_that_did_not_sign_itself),
     cmocka_unit_test(matrix_refuse_olm_that_says_something_else),
     cmocka_unit_test(matrix_refuse_somebody_elses_description),
     cmocka_unit_test(matrix_refuse_bare_room_key),
