@@ -184,6 +184,20 @@ one_line(struct chat *c, char *line)
 	settle(c);
 }
 
+/* How to talk here, in the language given or in each. */
+static void
+hint(const struct app *app)
+{
+	const char *wanted = app->arguments->language;
+
+	for (int i = 0; i < words_count(app->words); i++) {
+		const char *language = words_language(app->words, i);
+
+		if (!wanted || !strcmp(wanted, language))
+			puts(words_raw(app->words, language, "chat.hint"));
+	}
+}
+
 int
 chat_main(struct app *app)
 {
@@ -210,6 +224,7 @@ chat_main(struct app *app)
 	engine_start(app->engine);
 	settle(&c);
 	if (terminal) {
+		hint(app);
 		console_line(c.console, app->arguments->as, "/start");
 		settle(&c);
 		fputs("> ", stdout);

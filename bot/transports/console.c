@@ -11,6 +11,11 @@
 
 enum { CONSOLE_SLOTS = 64 };
 
+/* "BiDi in Terminal Emulators" (freedesktop.org): mode 2501, the direction of each paragraph is
+ * found from its text. Terminals that do not know it ignore it. */
+#define DIRECTION_FOUND "\033[?2501h"
+#define DIRECTION_FIXED "\033[?2501l"
+
 struct console {
 	struct transport transport;
 	struct transport_up up;
@@ -55,7 +60,11 @@ console_line(struct transport *transport, const char *who, const char *line)
 {
 	struct console *c = (struct console *)transport;
 	char id[24];
-	struct event event = {.id = id, .kind = EVENT_MESSAGE, .who = who, .where = who, .text = line,
+	struct event event = {.id = id,
+	    .kind = EVENT_MESSAGE,
+	    .who = who,
+	    .where = who,
+	    .text = line,
 	    .language = c->language[0] ? c->language : NULL};
 	struct batch batch = {.cursor = id, .events = &event, .event_count = 1};
 
@@ -63,12 +72,15 @@ console_line(struct transport *transport, const char *who, const char *line)
 	return c->up.came(c->up.engine, transport, &batch);
 }
 
-/* Continuation lines are indented, so that a reader always sees who speaks. */
+/* Continuation lines are indented, so that a reader always sees who speaks. At a terminal what is
+ * read from the right begins on a line of its own: the terminal finds a line's direction itself. */
 static void
-print_text(struct console *c, const char *who, const char *text, const char *note)
+print_text(struct console *c, const char *who, const char *text, const char *note, bool rtl)
 {
-	fprintf(c->out, "%s%s<%s %s", c->terminal ? "\033[1m" : "", who, c->terminal ? "\033[0m" : "",
-	    note);
+	fprintf(c->out, "%s%s<%s %s", c->terminal ? "\033[1m" : "", who,
+	    c->terminal ? "\033[0m" : "", note);
+	if (c->terminal && rtl)
+		fputs("\n  ", c->out);
 	for (; *text; text++) {
 		fputc(*text, c->out);
 		if (*text == '\n')
@@ -90,12 +102,14 @@ console_send(struct transport *transport, const struct shipment *s)
 		return;
 	arena = arena_new();
 	if (s->op == OP_DELETE)
-		print_text(c, s->where, "(deleted)", "");
+		print_text(c, s->where, "(deleted)", "", false);
 	else if (s->card)
-		print_text(c, s->where, card_plain(arena, s->card), s->op == OP_EDIT ? "(edited) " : "");
+		print_text(c, s->where, card_plain(arena, s->card),
+		    s->op == OP_EDIT ? "(edited) " : "", s->card->flags & CARD_RTL);
 	if (s->card && s->card->file)
 		fprintf(c->out, "%s< (file %s)\n", s->where, s->card->file->name);
-	for (const struct choice *choice = s->card ? s->card->choices : NULL; choice; choice = choice->next) {
+	for (const struct choice *choice = s->card ? s->card->choices : NULL; choice;
+	     choice = choice->next) {
 		fprintf(c->out, "  [%d] %s", ++k, choice->label);
 		if (choice->link)
 			fprintf(c->out, " %s", choice->link);
@@ -126,6 +140,8 @@ static void
 console_close(struct transport *transport)
 {
 	console_report(transport);
+	if (((struct console *)transport)->terminal)
+		fputs(DIRECTION_FIXED, ((struct console *)transport)->out);
 	free(transport);
 }
 
@@ -150,5 +166,7 @@ console_new(FILE *out, bool terminal)
 	};
 	c->out = out;
 	c->terminal = terminal;
+	if (terminal)
+		fputs(DIRECTION_FOUND, out);
 	return &c->transport;
 }
