@@ -14,7 +14,7 @@ enum round_state {
 	ROUND_OVER
 };
 enum taking { TAKING_ASKED, TAKING_IN, TAKING_OUT, TAKING_INTRODUCED, TAKING_DONE };
-enum { ROUND_PASSES = 3, ROUND_NEW_DAYS = 30, ROUND_REPORTS = 3, ROUND_PART = 40 };
+enum { ROUND_PASSES = 3, ROUND_NEW_DAYS = 30, ROUND_REPORTS = 3, ROUND_PART = 20 };
 
 /* What the thread is told. */
 struct round_order {
