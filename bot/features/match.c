@@ -22,6 +22,7 @@ static const char *const steps[] = {
     " org TEXT NOT NULL, PRIMARY KEY(person, org)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE meeting_past(a TEXT NOT NULL, b TEXT NOT NULL, until INTEGER NOT NULL,"
     " PRIMARY KEY(a, b)) STRICT, WITHOUT ROWID;",
+    "ALTER TABLE meeting ADD COLUMN widen INTEGER;",
     NULL,
 };
 static const struct column columns[] = {
@@ -36,6 +37,8 @@ static const struct column columns[] = {
     {"meeting.episode", "the episode they would like to talk over", "until the round ends",
 	WITH_PERSON},
     {"meeting.wished", "asked to be in the next pass", "until the next pass", WITH_PERSON},
+    {"meeting.widen", "which answer would open more, told before a round", "until the next round",
+	WITH_PERSON},
     {"meeting.changed", "the day of the last change", "while consented", WITH_PERSON},
     {"meeting_avoid.person", "who avoids", "until taken back", WITH_PERSON},
     {"meeting_avoid.org", "an organisation they would rather not meet", "until taken back",
@@ -253,6 +256,15 @@ bool
 match_may(struct turn *t, int64_t person)
 {
 	return db_exists(t->db, &may, V(person, t->now)) && people_reachable(t, person);
+}
+
+const char *
+match_screen_name(struct turn *t, const char *language, int64_t screen)
+{
+	size_t k = screen >= 0 && screen < (int64_t)SCREENS ? (size_t)screen : 0;
+
+	return words_flat_in(
+	    t, language, arena_print(t->arena, "match.name.%s", screens[k].name), NULL);
 }
 
 const char *
@@ -554,7 +566,7 @@ avoid(struct turn *t)
 	for (; i < partners_count(t->partners) && n < AVOID_PAGE; i++) {
 		const struct partner *p = partners_at(t->partners, i);
 
-		if (!strcmp(p->id, t->person->org))
+		if (!strcmp(p->id, t->person->org) || !strcmp(p->kind, "partner"))
 			continue;
 		choose_text(t, card,
 		    arena_print(t->arena, "%s%s",

@@ -34,7 +34,8 @@ struct meeting match_read(const char *text);
 struct matching_person match_person(const struct meeting *meeting);
 /* A row for somebody who consents, so that rounds know them. */
 void match_ensure(struct turn *t, int64_t person);
-/* Adults with consent, members, not pausing, not out of reach, not waiting for a look of the safety officers. */
+/* Adults with consent, members, not pausing, not out of reach, not waiting for a look of the safety
+ * officers. */
 bool match_may(struct turn *t, int64_t person);
 /* A keyed hash in place of the person, for what must outlive them ("" for nobody). */
 const char *match_mark(struct turn *t, int64_t person);
@@ -44,6 +45,8 @@ void match_past(struct turn *t, int64_t a, int64_t b, int64_t until);
 /* The words of what a card may say: one line. `mentor` facts are told from the reader's side. */
 struct card *match_fact(struct turn *t, const char *language, int kind, int what);
 
+/* The name of a screen of answers; action "match.screen" with its number opens it. */
+const char *match_screen_name(struct turn *t, const char *language, int64_t screen);
 /* What stands between the items of a list. */
 const char *match_comma(const char *language);
 

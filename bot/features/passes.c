@@ -10,16 +10,17 @@
 #include "core/people.h"
 #include "store/seal.h"
 
-static struct sql members = {"SELECT p.id, p.org, p.slot, m.profile, m.waiting, m.mark, m.episode,"
-			     " coalesce(r.state = 1 AND r.since <= ?2 AND p.paused_until <= ?3"
-			     " AND r.cards < CASE WHEN p.joined > ?4 THEN 1 ELSE 3 END"
-			     " AND (SELECT count(DISTINCT reporter) FROM report x WHERE x.about = "
-			     "p.id AND x.closed = 0) < 3"
+static struct sql members = {
+    "SELECT p.id, p.org, p.slot, m.profile, m.waiting, m.mark, m.episode,"
+    " coalesce(r.state = 1 AND r.since <= ?2 AND p.paused_until <= ?3"
+    " AND r.cards < CASE WHEN p.joined > ?4 THEN 1 ELSE 3 END"
+    " AND (SELECT count(DISTINCT reporter) FROM report x WHERE x.about = "
+    "p.id AND x.closed = 0) < 3"
     " AND EXISTS (SELECT 1 FROM account a WHERE a.person = p.id AND a.reachable = 1),"
-			     " 0) FROM meeting m JOIN person p ON p.id = m.person"
-			     " JOIN consent c ON c.person = p.id AND c.what = 'matching'"
-			     " LEFT JOIN round_member r ON r.round = ?1 AND r.person = p.id"
-			     " WHERE p.adult = 1 AND p.joined > 0 ORDER BY p.id"};
+    " 0) FROM meeting m JOIN person p ON p.id = m.person"
+    " JOIN consent c ON c.person = p.id AND c.what = 'matching'"
+    " LEFT JOIN round_member r ON r.round = ?1 AND r.person = p.id"
+    " WHERE p.adult = 1 AND p.joined > 0 ORDER BY p.id"};
 static struct sql past = {"SELECT a, b FROM meeting_past WHERE until > ?"};
 static struct sql avoid = {"SELECT person, org FROM meeting_avoid"};
 static struct sql *const statements[] = {&members, &past, &avoid, NULL};
@@ -327,6 +328,95 @@ passes_plan(const struct work_input *in)
 	free(r.past);
 	free(r.avoid);
 	return out;
+}
+
+/* ---- who has few to meet, by their own answers alone ---- */
+
+/* Side, wishes, times: what the two said, and nothing of who met or avoids whom. */
+static bool
+fit(const struct matching_person *a, const struct matching_person *b)
+{
+	bool language = false, mentor;
+	bool across = (a->side == 0 && (b->side == 1 || b->side == 2)) ||
+		      (b->side == 0 && (a->side == 1 || a->side == 2));
+
+	for (int i = 0; i < MATCHING_LANGUAGES; i++)
+		language |= a->level[i] >= 2 && b->level[i] >= 2;
+	mentor = (a->goals & MATCHING_SEEKS_MENTOR && b->goals & MATCHING_OFFERS_MENTORING) ||
+		 (b->goals & MATCHING_SEEKS_MENTOR && a->goals & MATCHING_OFFERS_MENTORING);
+	return language && a->org != b->org && a->slots & b->slots && a->mode & b->mode &&
+	       (mentor || a->goals & b->goals & 7) && (!a->women_only || b->woman) &&
+	       (!b->women_only || a->woman) &&
+	       !(across && (a->cross == MATCHING_NOT_NOW || b->cross == MATCHING_NOT_NOW));
+}
+
+/* Counts no further than is needed: almost everybody has enough after a few looks. */
+static int
+fitting(const struct reading *r, uint32_t who, const struct matching_person *as)
+{
+	int n = 0;
+
+	for (uint32_t i = 0; i < r->count && n < ROUND_FEW; i++)
+		n += i != who && fit(as, &r->person[i]);
+	return n;
+}
+
+/* The one answer whose widening helps most, as the number of its screen; -1: nobody needs it, or
+ * nothing helps. Screens are numbered in match.c: languages, goals, times, mode, other side, women.
+ */
+static int
+widening(const struct reading *r, uint32_t who)
+{
+	const struct matching_person *p = &r->person[who];
+	struct matching_person wider[6];
+	static const int screen[6] = {3, 4, 2, 6, 8, 0};
+	int best = -1, most = fitting(r, who, p);
+
+	if (most >= ROUND_FEW)
+		return -1;
+	for (int i = 0; i < 6; i++)
+		wider[i] = *p;
+	wider[0].slots = (1u << MATCHING_SLOTS) - 1;
+	wider[1].mode = MATCHING_ONLINE | MATCHING_IN_PERSON;
+	wider[2].goals |= MATCHING_DIALOGUE | MATCHING_PROJECT | MATCHING_ACTION;
+	wider[3].cross = MATCHING_EITHER_WAY;
+	wider[4].women_only = 0;
+	wider[5].level[0] = 2;
+	for (int i = 0; i < 6; i++) {
+		int n = fitting(r, who, &wider[i]);
+
+		if (n > most) {
+			most = n;
+			best = screen[i];
+		}
+	}
+	return most >= ROUND_FEW ? best : -1;
+}
+
+struct blob
+passes_fits(const struct work_input *in)
+{
+	struct reading r = {.in = in};
+	struct round_few *few;
+	uint32_t count = 0;
+
+	if (in->input.length != sizeof(r.order) || !in->db)
+		return (struct blob){NULL, 0};
+	memcpy(&r.order, in->input.bytes, sizeof(r.order));
+	r.org = arena_alloc(in->arena, (MATCHING_ORGS + 1) * sizeof(*r.org));
+	read_members(&r);
+	few = arena_alloc(in->arena, ROUND_HINTS * sizeof(*few));
+	for (uint32_t i = 0; i < r.count && count < ROUND_HINTS && !*in->stop; i++) {
+		int screen = widening(&r, i);
+
+		if (screen >= 0)
+			few[count++] = (struct round_few){r.member[i].id, screen};
+	}
+	free(r.person);
+	free(r.said);
+	free(r.member);
+	free(r.taking);
+	return (struct blob){few, count * sizeof(*few)};
 }
 
 const struct feature feature_passes = {

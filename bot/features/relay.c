@@ -53,9 +53,10 @@ static const struct schema schema = {"relay", steps, columns};
 static struct sql add = {"INSERT INTO relay(opened, last) VALUES(?, ?)"};
 static struct sql add_person = {"INSERT INTO relay_person(relay, person, nick) VALUES(?, ?, ?)"};
 static struct sql nick_taken = {
-    "SELECT 1 FROM relay_person mine JOIN relay_person other ON other.relay = mine.relay"
-    " WHERE mine.person = ?1 AND other.nick = ?2 UNION SELECT 1 FROM relay_person"
-    " WHERE relay = ?3 AND nick = ?2"};
+    "SELECT 1 FROM relay_person mine JOIN relay r ON r.id = mine.relay AND r.ended = 0"
+    " JOIN relay_person other ON other.relay = mine.relay WHERE mine.person = ?1 AND other.nick = "
+    "?2"
+    " UNION SELECT 1 FROM relay_person WHERE relay = ?3 AND nick = ?2"};
 static struct sql open_ones = {
     "SELECT r.id FROM relay_person p JOIN relay r ON r.id = p.relay WHERE p.person = ?"
     " AND r.ended = 0 AND r.opened <= ? ORDER BY p.picked DESC, r.id DESC"};

@@ -97,7 +97,7 @@ static struct sql close = {
 static struct sql forget_members = {"DELETE FROM round_member WHERE round <> ?"};
 static struct sql forget_introductions = {"DELETE FROM introduction WHERE round <> ?"};
 static struct sql to_ask = {
-    "SELECT p.id, coalesce(m.often, 0), coalesce(m.wished, 0) FROM person p"
+    "SELECT p.id, coalesce(m.often, 0), coalesce(m.wished, 0), m.widen FROM person p"
     " JOIN consent c ON c.person = p.id AND c.what = 'matching'"
     " LEFT JOIN meeting m ON m.person = p.id WHERE p.id > ?1 AND p.adult = 1 AND p.joined > 0"
     " AND p.paused_until <= ?2 ORDER BY p.id LIMIT ?3"};
@@ -115,9 +115,12 @@ static struct sql member_card = {
 static struct sql member_state = {
     "UPDATE round_member SET state = ? WHERE round = ? AND person = ?"};
 static struct sql wished = {"UPDATE meeting SET wished = ? WHERE person = ?"};
+static struct sql has_wished = {"SELECT wished FROM meeting WHERE person = ?"};
 static struct sql waited = {
     "UPDATE meeting SET waiting = CASE ?1 WHEN 0 THEN 0 ELSE min(waiting + 1, 4) END, episode = 0"
     " WHERE person = ?2"};
+static struct sql widen_none = {"UPDATE meeting SET widen = NULL WHERE widen IS NOT NULL"};
+static struct sql widen_one = {"UPDATE meeting SET widen = ? WHERE person = ?"};
 static struct sql part_add = {"INSERT OR REPLACE INTO round_part(part, content) VALUES(?, ?)"};
 static struct sql part_get = {"SELECT content FROM round_part WHERE part = ?"};
 static struct sql part_drop = {"DELETE FROM round_part WHERE part = ?"};
@@ -161,10 +164,10 @@ static struct sql count_round = {
     " AND m.state IN (1, 3, 4) AND p.org IN (SELECT org FROM role WHERE person = ?2 AND role = 2)"};
 static struct sql *const statements[] = {&now_on, &last, &add, &set_state, &close, &forget_members,
     &forget_introductions, &to_ask, &member_add, &member_set, &member_wish, &member_get,
-    &member_card, &member_state, &wished, &waited, &part_add, &part_get, &part_drop, &parts_drop,
-    &run_add, &run_prune, &past_now, &intro_add, &intro_person, &intro_get, &intro_answer,
-    &intro_open, &intro_people, &intro_state, &to_tell, &said_no, &count_all, &count_own,
-    &count_round, NULL};
+    &member_card, &member_state, &wished, &has_wished, &waited, &widen_none, &widen_one, &part_add,
+    &part_get, &part_drop, &parts_drop, &run_add, &run_prune, &past_now, &intro_add, &intro_person,
+    &intro_get, &intro_answer, &intro_open, &intro_people, &intro_state, &to_tell, &said_no,
+    &count_all, &count_own, &count_round, NULL};
 
 enum { DAY = 86400, CHUNK = 40, ANSWER_YES = 1, ANSWER_NO, ANSWER_NEVER, MET = 1, NOT_MET };
 
@@ -231,6 +234,31 @@ hours(struct turn *t, const char *key)
 	return 3600 * conf_number(t->conf, "matching", NULL, key);
 }
 
+/* Asking begins when it is known whom few fit; or soon, when the looking is lost to a restart. */
+static void
+look_who_has_few(struct turn *t, int64_t id)
+{
+	struct round_order order = {.round = id, .now = t->now};
+
+	db_run(t->db, &widen_none, NONE);
+	work_start(t, "round.fits", "", (struct blob){&order, sizeof(order)});
+	go_on(t, t->now + 600, 0);
+}
+
+static void
+fits_came(struct turn *t, struct blob result)
+{
+	struct round r;
+	struct round_few few;
+
+	for (size_t at = 0; at + sizeof(few) <= result.length; at += sizeof(few)) {
+		memcpy(&few, (const char *)result.bytes + at, sizeof(few));
+		db_run(t->db, &widen_one, V(few.screen, few.person));
+	}
+	if (round_now(t, &r) && r.state == ROUND_ASKING)
+		go_on(t, t->now, 0);
+}
+
 static bool
 open_round(struct turn *t)
 {
@@ -243,12 +271,12 @@ open_round(struct turn *t)
 	db_run(t->db, &forget_introductions, V(id));
 	db_run(t->db, &parts_drop, NONE);
 	audit(t, "round.open", id);
-	go_on(t, t->now, 0);
+	look_who_has_few(t, id);
 	return true;
 }
 
 static void
-ask_one(struct turn *t, const struct round *r, int64_t person)
+ask_one(struct turn *t, const struct round *r, int64_t person, int64_t widen)
 {
 	const char *language = language_of(t, person);
 	char *number = arena_print(t->arena, "%lld", (long long)r->id);
@@ -260,6 +288,13 @@ ask_one(struct turn *t, const struct round *r, int64_t person)
 	card_same_row(card);
 	choose_text(
 	    t, card, words_flat_in(t, language, "round.month", NULL), "round.pause", number);
+	if (widen >= 0) {
+		const char *name = match_screen_name(t, language, widen);
+
+		card_paragraph(card, words_in(t, language, "round.few_fit", "what", name, NULL));
+		choose_text(t, card, words_flat_in(t, language, "round.widen", "what", name, NULL),
+		    "match.screen", arena_print(t->arena, "%lld", (long long)widen));
+	}
 	tell(t, person, CLASS_MATCH, r->ends, card);
 }
 
@@ -283,7 +318,7 @@ ask(struct turn *t, const struct round *r, int64_t from)
 		db_run(t->db, &member_add, V(r->id, person, wish ? TAKING_IN : TAKING_ASKED));
 		db_run(t->db, &wished, V(0, person));
 		if (!wish)
-			ask_one(t, r, person);
+			ask_one(t, r, person, db_is_null(q, 3) ? -1 : db_int(q, 3));
 	}
 	if (n == CHUNK)
 		go_on(t, t->now + 1, from);
@@ -690,6 +725,8 @@ round_line(struct turn *t)
 	struct rows *q;
 	int state = -1;
 
+	if (db_number(t->db, &has_wished, V(t->person->id), 0))
+		return words(t, "round.line_wished", NULL);
 	if (!round_now(t, &r))
 		return words(t, "round.line_none", NULL);
 	q = db_query(t->db, &member_get, V(r.id, t->person->id));
@@ -844,6 +881,7 @@ static const struct job jobs[] = {
 };
 static const struct work works[] = {
     {.name = "round.plan", .run = passes_plan, .came = plan_came},
+    {.name = "round.fits", .run = passes_fits, .came = fits_came},
     {0},
 };
 

@@ -14,7 +14,14 @@ enum round_state {
 	ROUND_OVER
 };
 enum taking { TAKING_ASKED, TAKING_IN, TAKING_OUT, TAKING_INTRODUCED, TAKING_DONE };
-enum { ROUND_PASSES = 3, ROUND_NEW_DAYS = 30, ROUND_REPORTS = 3, ROUND_PART = 20 };
+enum {
+	ROUND_PASSES = 3,
+	ROUND_NEW_DAYS = 30,
+	ROUND_REPORTS = 3,
+	ROUND_PART = 20,
+	ROUND_FEW = 10,	   /* fewer that fit are few */
+	ROUND_HINTS = 500, /* so many at most are told */
+};
 
 /* What the thread is told. */
 struct round_order {
@@ -35,6 +42,14 @@ struct round_group {
 	uint8_t spare[6]; /* no padding: it is hashed */
 };
 
+/* Somebody whom few fit, and the screen of answers whose widening helps most. */
+struct round_few {
+	int64_t person, screen;
+};
+
+/* Of everybody, by their own answers and by counts alone: never by history, blocks or who takes
+ * part. */
+struct blob passes_fits(const struct work_input *input);
 struct blob passes_plan(const struct work_input *input);
 
 #endif

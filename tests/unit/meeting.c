@@ -290,6 +290,97 @@ match_refusals_cannot_be_told_apart(void **state)
 	free(nobody);
 }
 
+/* ---- three who like trios, and an episode to talk over ---- */
+
+static void
+trio_turn(struct turn *t, void *ctx)
+{
+	static struct sql set = {"UPDATE meeting SET profile = ? WHERE person = ?"};
+	static struct sql wish_all = {"UPDATE meeting SET episode = 1"};
+	static struct sql episode = {
+	    "INSERT INTO episode(id, podcast, key, title, seen, announced, position)"
+	    " VALUES(1, 'groundwork', 'k', 'The Title', 0, 1, 0)"};
+	struct meeting m = {.level = {3, 0, 0}, .trio = 1};
+
+	(void)ctx;
+	for (int64_t person = OBSERVER; person <= OTHER; person++) {
+		db_run(t->db, &set,
+		    V(seal_person(t, person, "meeting.profile", match_text(t->arena, &m)), person));
+		round_wish(t, person);
+	}
+	db_run(t->db, &wish_all, NONE);
+	db_run(t->db, &episode, NONE);
+}
+
+static void
+match_three_meet_over_an_episode(void **state)
+{
+	struct world *w = peopled(OTHER);
+
+	(void)state;
+	assert_true(engine_turn(w->engine, trio_turn, NULL));
+	w->now_ms = (w->now_ms / 86400000 * 86400 + 10 * HOUR) * 1000LL + 86400000;
+	for (int i = 0; i < 1000 && !card_of(w, OTHER); i++)
+		world_pass(w, 600);
+	for (int64_t person = OBSERVER; person <= OTHER; person++) {
+		struct sent *card = card_of(w, person);
+
+		assert_non_null(card);
+		if (person % 3 == 0)
+			assert_non_null(strstr(card->text, "same podcast episode"));
+		world_presses(w, who(person), card, 1);
+	}
+	world_forget_sent(w);
+	world_pass(w, 50 * HOUR);
+	assert_int_equal(number(w, "SELECT count(*) FROM relay"), 1);
+	assert_int_equal(number(w, "SELECT count(DISTINCT nick) FROM relay_person"), 3);
+	for (int64_t person = OBSERVER; person <= OTHER; person++) {
+		bool title = false;
+
+		for (int i = 0; i < w->count; i++)
+			title = title || (!strcmp(w->sent[i].where, who(person)) &&
+					     strstr(w->sent[i].text, "The Title"));
+		assert_true(title);
+	}
+	world_free(w);
+}
+
+/* Two whom nobody else fits are told, by their own answers alone, before they are asked. */
+static void
+few_turn(struct turn *t, void *ctx)
+{
+	static struct sql set = {"UPDATE meeting SET profile = ? WHERE person = ?"};
+	struct meeting m = {.level = {3, 0, 0}, .slots = 1};
+	struct meeting others = {.level = {3, 0, 0}, .slots = 2};
+
+	(void)ctx;
+	for (int64_t person = 1; person <= OTHER; person++)
+		db_run(t->db, &set,
+		    V(seal_person(t, person, "meeting.profile",
+			  match_text(t->arena, person == OBSERVER ? &m : &others)),
+			person));
+}
+
+static void
+match_who_has_few_hears_it_kindly(void **state)
+{
+	struct world *w = peopled(OTHER);
+	int told = 0, asked = 0;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, few_turn, NULL));
+	world_pass(w, 20 * 86400);
+	for (int i = 0; i < w->count; i++) {
+		asked += w->sent[i].class == CLASS_MATCH && w->sent[i].choices >= 3;
+		told += w->sent[i].class == CLASS_MATCH && w->sent[i].choices == 4;
+		if (w->sent[i].class == CLASS_MATCH && w->sent[i].choices == 4)
+			assert_string_equal(w->sent[i].where, who(OBSERVER));
+	}
+	assert_true(asked >= OTHER);
+	assert_true(told > 0);
+	world_free(w);
+}
+
 /* ---- chats, across two networks ---- */
 
 /* A second network: people with even numbers are there. */
@@ -985,6 +1076,8 @@ safety_nobody_decides_about_themselves(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(match_refusals_cannot_be_told_apart),
+    cmocka_unit_test(match_three_meet_over_an_episode),
+    cmocka_unit_test(match_who_has_few_hears_it_kindly),
     cmocka_unit_test(relay_nothing_of_an_identity_crosses),
     cmocka_unit_test(relay_every_end_reads_the_same),
     cmocka_unit_test(relay_an_answer_goes_to_its_chat),
