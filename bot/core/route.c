@@ -231,20 +231,27 @@ choose_command(struct turn *t, struct card *card, const char *command)
 	    "engine.command", command);
 }
 
-void
-choose_menu(struct turn *t, struct card *card)
+static void
+choose_menu_but(struct turn *t, struct card *card, const char *not_this)
 {
 	static const char *const public_menu[] = {"events", "podcast", "partners", "help", NULL};
 	static const char *const member_menu[] = {
 	    "events", "match", "podcast", "partners", "profile", "help", NULL};
 	bool member = t->person && t->person->access & MEMBERS;
+	int n = 0;
 
 	for (const char *const *c = member ? member_menu : public_menu; *c; c++)
-		if (route_command(t->engine, *c)) {
+		if (route_command(t->engine, *c) && (!not_this || strcmp(*c, not_this))) {
 			choose_command(t, card, *c);
-			if ((c - (member ? member_menu : public_menu)) % 2)
+			if (n++ % 2)
 				card_same_row(card);
 		}
+}
+
+void
+choose_menu(struct turn *t, struct card *card)
+{
+	choose_menu_but(t, card, NULL);
 }
 
 /* "start=events" is what a group's button leads to: the command, in private. */
@@ -314,9 +321,11 @@ nearest(struct turn *t)
 	struct command_index *x = t->engine->commands;
 	const char *text = t->text + strspn(t->text, "/!"), *best = NULL;
 	char *folded = text_fold(t->arena, arena_copy(t->arena, text, strcspn(text, " \n")));
+	size_t letters = text_scalars(folded);
 	int least = 3;
 
-	if (strlen(folded) < 3 || strlen(folded) > 40)
+	/* A sentence is no command with a mistake in it. */
+	if (letters < 3 || letters > 20 || (*t->text != '/' && *t->text != '!' && strchr(text, ' ')))
 		return NULL;
 	for (size_t i = 0; i < x->count; i++) {
 		const struct command *c = x->words[i].command;
@@ -325,7 +334,7 @@ nearest(struct turn *t)
 		if (c->hidden || !route_allowed(t, c->access) || strlen(x->words[i].folded) < 3)
 			continue;
 		d = text_distance(folded, x->words[i].folded, least - 1);
-		if (d < least && (size_t)d * 3 <= strlen(folded)) {
+		if (d < least && (size_t)d * 3 <= letters) {
 			least = d;
 			best = c->name;
 		}
@@ -348,7 +357,7 @@ unknown(struct turn *t)
 	} else {
 		card = words(t, "engine.unknown", NULL);
 	}
-	choose_menu(t, card);
+	choose_menu_but(t, card, command);
 	say(t, card);
 }
 
