@@ -803,6 +803,21 @@ open_pressed(struct turn *t)
 
 /* ---- the calendar opens rounds too ---- */
 
+/* A step that should have been taken two days ago and was not is something to look at. */
+static void
+watch(struct turn *t)
+{
+	struct round r;
+	bool late = round_now(t, &r) && r.at + 2 * DAY < t->now && r.ends + 2 * DAY < t->now;
+
+	if (late)
+		alarm_raise(t, "matching.round",
+		    arena_print(
+			t->arena, "pass %lld, step %d is late", (long long)r.pass, (int)r.state));
+	else
+		alarm_over(t, "matching.round");
+}
+
 static void
 calendar(struct turn *t)
 {
@@ -815,6 +830,7 @@ calendar(struct turn *t)
 	    t->db, &run_prune, V(t->now - DAY * conf_number(t->conf, "retention", NULL, "audit")));
 	if (t->now - opened >= every)
 		open_round(t);
+	watch(t);
 }
 
 static void

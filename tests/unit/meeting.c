@@ -1,6 +1,8 @@
 /* Meeting people: what an observer can see, what crosses a chat, who may do what. */
 #include "unit.h"
 
+#include "base/neutral.h"
+#include "base/text.h"
 #include "core/turn.h"
 #include "features/meeting.h"
 
@@ -288,6 +290,42 @@ match_refusals_cannot_be_told_apart(void **state)
 	}
 	free(first);
 	free(nobody);
+}
+
+/* ---- kill -9 ---- */
+
+/* Killed again and again on the way, a round still goes on, and nobody gets a second card or
+ * result. */
+static void
+match_a_round_survives_being_killed(void **state)
+{
+	struct world *w = peopled(OTHER);
+	int64_t person[2] = {OBSERVER, PARTNER};
+	int results = 0;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		assert_true(engine_turn(w->engine, wish_turn, &person[i]));
+	w->now_ms = (w->now_ms / 86400000 * 86400 + 10 * HOUR) * 1000LL + 86400000;
+	for (int hour = 0; hour < 12 * 24; hour++) {
+		world_pass(w, HOUR);
+		for (int i = 0; i < w->count; i++)
+			if (!strcmp(w->sent[i].where, who(OBSERVER)) &&
+			    w->sent[i].class == CLASS_MATCH) {
+				results += w->sent[i].choices == 0;
+			}
+		world_crash(w);
+		world_settle(w);
+	}
+	assert_int_equal(
+	    number(w, "SELECT state FROM meeting_round WHERE id = (SELECT max(round) FROM"
+		      " introduction)"),
+	    6);
+	assert_int_equal(number(w, "SELECT count(*) FROM introduction"), 1);
+	assert_int_equal(number(w, "SELECT max(cards) FROM round_member"), 1);
+	/* One result a pass, three passes. */
+	assert_int_equal(results, 3);
+	world_free(w);
 }
 
 /* ---- three who like trios, and an episode to talk over ---- */
@@ -838,6 +876,51 @@ relay_an_answer_goes_to_its_chat(void **state)
 	world_free(w);
 }
 
+/* Nobody knows whether it arrived: its writer is told, and it is not sent twice. */
+static void
+relay_doubt_is_told_to_the_writer(void **state)
+{
+	struct world *w = two_networks(4);
+
+	(void)state;
+	relay_open_now(w, 1, 3, 0);
+	forget_both(w);
+	w->fate = (struct outcome){.fate = FATE_UNCERTAIN};
+	writes(w, 1, "did this arrive?", NULL);
+	w->fate = (struct outcome){.fate = FATE_SENT};
+	settle_both(w);
+	assert_int_equal(texts_to(w, 3, "did this arrive?"), 1);
+	assert_int_equal(texts_to(w, 1, "ربما"), 1);
+	forget_both(w);
+	world_free(w);
+}
+
+/* What would tell who somebody is gives way, and plain words stay as they are. */
+static void
+relay_neutral_words(void **state)
+{
+	static const char *const plain[] = {
+	    "hello", "on 2 May at 17:30", "שלום, מה נשמע?", "أهلًا وسهلًا", "a\nb  c", ""};
+	static const char *const telling[] = {"call 052-123-4567", "call 052 123 45 67 now",
+	    "+972 (52) 123 4567", "٠٥٢ ١٢٣ ٤٥٦٧", "noor@example.org", "@noor_h", "t.me/noor",
+	    "https://example.org/noor", "www.example.org", "see instagram.com/noor tonight"};
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+		assert_string_equal(neutral_text(arena, plain[i], "[x]"), plain[i]);
+	for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++) {
+		const char *out = neutral_text(arena, telling[i], "[x]");
+
+		assert_true(text_reveals(telling[i]));
+		assert_false(text_reveals(out));
+		assert_non_null(strstr(out, "[x]"));
+		assert_null(strstr(out, "noor"));
+		assert_null(strstr(out, "4567"));
+	}
+	arena_free(arena);
+}
+
 /* What was written lies in the database only until it is delivered. */
 static void
 relay_nothing_is_kept(void **state)
@@ -1076,12 +1159,15 @@ safety_nobody_decides_about_themselves(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(match_refusals_cannot_be_told_apart),
+    cmocka_unit_test(match_a_round_survives_being_killed),
     cmocka_unit_test(match_three_meet_over_an_episode),
     cmocka_unit_test(match_who_has_few_hears_it_kindly),
     cmocka_unit_test(relay_nothing_of_an_identity_crosses),
     cmocka_unit_test(relay_every_end_reads_the_same),
     cmocka_unit_test(relay_an_answer_goes_to_its_chat),
     cmocka_unit_test(relay_nothing_is_kept),
+    cmocka_unit_test(relay_doubt_is_told_to_the_writer),
+    cmocka_unit_test(relay_neutral_words),
     cmocka_unit_test(match_each_command_for_each_role),
     cmocka_unit_test(match_cards_of_others_and_of_yesterday),
     cmocka_unit_test(offers_belong_to_their_organisation),
