@@ -85,8 +85,6 @@ static const struct schema schema = {"round", steps, columns};
 
 static struct sql now_on = {"SELECT id, state, pass, at, ends, opened FROM meeting_round WHERE "
 			    "state < 6 ORDER BY id DESC LIMIT 1"};
-static struct sql last = {
-    "SELECT id, took, introduced, opened FROM meeting_round ORDER BY id DESC LIMIT 1"};
 static struct sql add = {"INSERT INTO meeting_round(opened, state, at, ends) VALUES(?, 1, ?, ?)"};
 static struct sql set_state = {
     "UPDATE meeting_round SET state = ?, pass = ?, at = ?, ends = ?, people = ? WHERE id = ?"};
@@ -128,7 +126,6 @@ static struct sql parts_drop = {"DELETE FROM round_part"};
 static struct sql run_add = {
     "INSERT INTO round_run(round, pass, ran, seed, input, result, groups, weight, bound, ms)"
     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
-static struct sql run_prune = {"DELETE FROM round_run WHERE ran < ?"};
 static struct sql past_now = {"SELECT 1 FROM meeting_past WHERE a = ? AND b = ? AND until > ?"};
 static struct sql intro_add = {
     "INSERT INTO introduction(round, pass, size, episode) VALUES(?, ?, ?, ?)"};
@@ -155,28 +152,15 @@ static struct sql said_no = {
     " WHERE i.round = ? AND p.person = ? AND p.answer <> 1"};
 static struct sql count_all = {"SELECT count(*) FROM consent c JOIN person p ON p.id = c.person"
 			       " WHERE c.what = 'matching' AND p.adult = 1 AND p.joined > 0"};
-static struct sql count_own = {
-    "SELECT count(*) FROM consent c JOIN person p ON p.id = c.person WHERE c.what = 'matching'"
-    " AND p.adult = 1 AND p.joined > 0 AND p.org IN (SELECT org FROM role WHERE person = ?"
-    " AND role = 2)"};
-static struct sql count_round = {
-    "SELECT count(*) FROM round_member m JOIN person p ON p.id = m.person WHERE m.round = ?1"
-    " AND m.state IN (1, 3, 4) AND p.org IN (SELECT org FROM role WHERE person = ?2 AND role = 2)"};
-static struct sql *const statements[] = {&now_on, &last, &add, &set_state, &close, &forget_members,
+static struct sql *const statements[] = {&now_on, &add, &set_state, &close, &forget_members,
     &forget_introductions, &to_ask, &member_add, &member_set, &member_wish, &member_get,
     &member_card, &member_state, &wished, &has_wished, &waited, &widen_none, &widen_one, &part_add,
-    &part_get, &part_drop, &parts_drop, &run_add, &run_prune, &past_now, &intro_add, &intro_person,
-    &intro_get, &intro_answer, &intro_open, &intro_people, &intro_state, &to_tell, &said_no,
-    &count_all, &count_own, &count_round, NULL};
+    &part_get, &part_drop, &parts_drop, &run_add, &past_now, &intro_add, &intro_person, &intro_get,
+    &intro_answer, &intro_open, &intro_people, &intro_state, &to_tell, &said_no, &count_all, NULL};
 
 enum { DAY = 86400, CHUNK = 40, ANSWER_YES = 1, ANSWER_NO, ANSWER_NEVER, MET = 1, NOT_MET };
 
-struct round {
-	int64_t id, pass, at, ends, opened, people;
-	enum round_state state;
-};
-
-static bool
+bool
 round_now(struct turn *t, struct round *r)
 {
 	struct rows *q = db_query(t->db, &now_on, NONE);
@@ -259,8 +243,8 @@ fits_came(struct turn *t, struct blob result)
 		go_on(t, t->now, 0);
 }
 
-static bool
-open_round(struct turn *t)
+bool
+round_begin(struct turn *t)
 {
 	int64_t id;
 
@@ -736,121 +720,7 @@ round_line(struct turn *t)
 	return words(t, state == TAKING_IN ? "round.line_in" : "round.line_on", NULL);
 }
 
-/* ---- coordinators: counts only, from ten upwards, rounded ---- */
-
-static const char *
-rounded(struct turn *t, int64_t n)
-{
-	return n < 10 ? words_flat(t, "round.few", NULL)
-		      : arena_print(t->arena, "%lld", (long long)((n + 2) / 5 * 5));
-}
-
-static void
-last_round(struct turn *t, struct card *card)
-{
-	struct rows *q = db_query(t->db, &last, NONE);
-	int64_t id = 0, took = 0, introduced = 0;
-
-	if (db_next(q)) {
-		id = db_int(q, 0);
-		took = db_int(q, 1);
-		introduced = db_int(q, 2);
-	}
-	db_done(q);
-	if (!id)
-		return;
-	card_line(card, words(t, "round.last", "took", rounded(t, took), "introduced",
-			    rounded(t, introduced), NULL));
-	if (t->person->access & COORDINATORS)
-		card_line(card,
-		    words(t, "round.last_own", "own",
-			rounded(t, db_number(t->db, &count_round, V(id, t->person->id), 0)), NULL));
-}
-
-static void
-round_command(struct turn *t)
-{
-	struct round r;
-	struct card *card = words(t, "round.title", NULL);
-	int64_t all = db_number(t->db, &count_all, NONE, 0);
-	int percent = work_percent(t, "round.plan", "");
-
-	card_line(card, words(t, "round.all", "all", rounded(t, all), NULL));
-	if (t->person->access & COORDINATORS)
-		card_line(
-		    card, words(t, "round.own", "own",
-			      rounded(t, db_number(t->db, &count_own, V(t->person->id), 0)), NULL));
-	if (round_now(t, &r)) {
-		card_line(card,
-		    words(t, arena_print(t->arena, "round.state.%d", (int)r.state), "pass",
-			arena_print(t->arena, "%lld", (long long)(r.pass ? r.pass : 1)), "percent",
-			arena_print(t->arena, "%d", percent < 0 ? 0 : percent), NULL));
-	} else {
-		last_round(t, card);
-		if (all < PLAN_MEMBERS)
-			card_line(card, words(t, "round.too_few", NULL));
-		else
-			choose(t, card, "round.open", "round.open", "");
-	}
-	say(t, card);
-}
-
-static void
-open_pressed(struct turn *t)
-{
-	edit(t, words(t, open_round(t) ? "round.opened" : "round.not_opened", NULL));
-}
-
-/* ---- the calendar opens rounds too ---- */
-
-/* A step that should have been taken two days ago and was not is something to look at. */
-static void
-watch(struct turn *t)
-{
-	struct round r;
-	bool late = round_now(t, &r) && r.at + 2 * DAY < t->now && r.ends + 2 * DAY < t->now;
-
-	if (late)
-		alarm_raise(t, "matching.round",
-		    arena_print(
-			t->arena, "pass %lld, step %d is late", (long long)r.pass, (int)r.state));
-	else
-		alarm_over(t, "matching.round");
-}
-
-static void
-calendar(struct turn *t)
-{
-	struct rows *q = db_query(t->db, &last, NONE);
-	int64_t opened = db_next(q) ? db_int(q, 3) : 0;
-	int64_t every = DAY * conf_number(t->conf, "matching", NULL, "every_days");
-
-	db_done(q);
-	db_run(
-	    t->db, &run_prune, V(t->now - DAY * conf_number(t->conf, "retention", NULL, "audit")));
-	if (t->now - opened >= every)
-		open_round(t);
-	watch(t);
-}
-
-static void
-status(struct turn *t)
-{
-	struct round r;
-	struct rows *q = db_query(t->db, &last, NONE);
-	int64_t opened = db_next(q) ? db_int(q, 3) : 0;
-	int64_t every = DAY * conf_number(t->conf, "matching", NULL, "every_days");
-	bool on = round_now(t, &r);
-	int percent = work_percent(t, "round.plan", "");
-
-	db_done(q);
-	status_line(t, "matching.round",
-	    on ? arena_print(t->arena, "pass %lld, step %d%s", (long long)r.pass, (int)r.state,
-		     percent < 0 ? "" : arena_print(t->arena, ", %d %%", percent))
-	       : "none under way",
-	    on || !opened || t->now - opened < every + 2 * DAY ||
-		db_number(t->db, &count_all, NONE, 0) < PLAN_MEMBERS);
-}
+/* ---- what happens elsewhere ---- */
 
 static void
 happened(struct turn *t, enum happening what)
@@ -862,27 +732,7 @@ happened(struct turn *t, enum happening what)
 		go_on(t, t->now, 0);
 }
 
-static const struct conf_key settings[] = {
-    {.section = "matching",
-	.key = "ask_hours",
-	.kind = CONF_NUMBER,
-	.least = 1,
-	.most = 240,
-	.otherwise = "48"},
-    {.section = "matching",
-	.key = "pass_hours",
-	.kind = CONF_NUMBER,
-	.least = 1,
-	.most = 240,
-	.otherwise = "48"},
-    {0},
-};
-static const struct command commands[] = {
-    {.name = "round", .access = COORDINATORS | ADMINS, .run = round_command},
-    {0},
-};
 static const struct action actions[] = {
-    {"round.open", COORDINATORS | ADMINS, open_pressed},
     {"round.in", MEMBERS, in},
     {"round.out", MEMBERS, out},
     {"round.pause", MEMBERS, out_for_a_month},
@@ -892,7 +742,6 @@ static const struct action actions[] = {
 };
 static const struct job jobs[] = {
     {.name = "round.step", .run = step},
-    {.name = "round.calendar", .every_s = 3600, .run = calendar},
     {0},
 };
 static const struct work works[] = {
@@ -905,11 +754,8 @@ const struct feature feature_round = {
     .name = "round",
     .schema = &schema,
     .statements = statements,
-    .settings = settings,
-    .commands = commands,
     .actions = actions,
     .jobs = jobs,
     .works = works,
     .happened = happened,
-    .status = status,
 };

@@ -1,4 +1,5 @@
-/* A round's own pieces: round.c leads it through its days, passes.c computes a pass on a thread. */
+/* A round's own pieces: round.c leads it through its days, passes.c computes a pass on a thread,
+ * rounds.c opens it and tells coordinators. */
 #ifndef FEATURES_ROUND_H
 #define FEATURES_ROUND_H
 
@@ -17,11 +18,21 @@ enum taking { TAKING_ASKED, TAKING_IN, TAKING_OUT, TAKING_INTRODUCED, TAKING_DON
 enum {
 	ROUND_PASSES = 3,
 	ROUND_NEW_DAYS = 30,
-	ROUND_REPORTS = 3,
 	ROUND_PART = 20,
 	ROUND_FEW = 10,	   /* fewer that fit are few */
 	ROUND_HINTS = 500, /* so many at most are told */
 };
+
+/* The round under way. */
+struct round {
+	int64_t id, pass, at, ends, opened, people;
+	enum round_state state;
+};
+
+/* False: none is. */
+bool round_now(struct turn *t, struct round *r);
+/* Opens one: everybody who said yes to meetings is asked. False: one is under way, or too few. */
+bool round_begin(struct turn *t);
 
 /* What the thread is told. */
 struct round_order {
