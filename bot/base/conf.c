@@ -164,7 +164,7 @@ one_of(const char *choices, const char *v)
 {
 	size_t n = strlen(v);
 
-	if (strchr(v, ' '))
+	if (!n || strchr(v, ' '))
 		return false;
 	for (const char *p = choices; (p = strstr(p, v)); p += n)
 		if ((p == choices || p[-1] == ' ') && (p[n] == ' ' || !p[n]))

@@ -138,6 +138,7 @@ conf_names_line_and_expectation(void **state)
 	refused("[bot]\ndatabase = /x\ndatabase = /y\n", "bot.ini:3", "once");
 	refused("[bot]\ndatabase = /x\ndays = 31\n", "bot.ini:3: days", "1 to 30");
 	refused("[bot]\ndatabase = /x\ndays = 1x\n", "bot.ini:3: days", "1 to 30");
+	refused("[bot]\ndatabase = /x\nloud =\n", "bot.ini:3: loud", "on or off");
 	refused("[bot]\ndatabase = /x\nloud = maybe\n", "bot.ini:3: loud", "on or off");
 	refused("[bot]\ndatabase = /x\nfamily = 4 6\n", "bot.ini:3: family", "auto 4 6");
 	refused(
