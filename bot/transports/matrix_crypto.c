@@ -439,6 +439,29 @@ matrix_crypto_left(struct matrix_crypto *c, const char *room)
 	matrix_inbox_left(c, room);
 }
 
+static bool
+forget_device(void *ctx, const struct matrix_device *device)
+{
+	struct matrix_crypto *c = ctx;
+
+	matrix_state_drop_of(c->state, "olm", device->curve);
+	json_object_del(c->unclaimed, device->curve);
+	json_object_del(c->dummies, device->curve);
+	json_object_del(c->broken, device->curve);
+	return true;
+}
+
+void
+matrix_crypto_forget(struct matrix_crypto *c, const char *user)
+{
+	json_t *all[] = {c->wanted, c->failed, c->doubted, c->claims};
+
+	matrix_devices_each(c->state, user, forget_device, c);
+	matrix_state_drop_of(c->state, "user", user);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		json_object_del(all[i], user);
+}
+
 /* ---- what goes out ---- */
 
 enum matrix_sealing

@@ -15,8 +15,10 @@
  *	5. Every outgoing event of a room goes through matrix_crypto_seal, whether the room is
  *	   encrypted or not; MATRIX_SEAL_WAIT is asked again after 3 and 4, or after any answer.
  * Nothing that depends on rows not yet kept ever leaves: next and seal hold it back by themselves.
+ * So seal as many events as there are slots, then keep once for all of them.
  * When `came` or `keep` fail, the same rows come again with the next matrix_crypto_rows; the same
- * /sync may be put in twice.
+ * /sync may be put in twice. What matrix_crypto_late gave is given once: hold it until `came`
+ * answered true.
  *
  * JSON that is put in is only read and may be anything at all; parse what a server sent with
  * matrix_parse (matrix_parse.h), which takes what jansson refuses.
@@ -144,6 +146,9 @@ bool matrix_crypto_encrypted(const struct matrix_crypto *crypto, const char *roo
 /* We are no longer in this room: its sessions and kept events are dropped. That it was encrypted
  * stays. Called by matrix_crypto_sync itself for rooms.leave. */
 void matrix_crypto_left(struct matrix_crypto *crypto, const char *room);
+
+/* This person is erased: nothing of them stays, not even the identity they were first seen with. */
+void matrix_crypto_forget(struct matrix_crypto *crypto, const char *user);
 
 /* ---- what goes out ---- */
 

@@ -750,6 +750,51 @@ matrix_crypto_invited_only_where_history_says(void **state)
 	pair_close(p);
 }
 
+/* Whether anything on the disk speaks of her, as far as the key opens it. */
+static size_t
+rows_about(struct client *m, const char *what)
+{
+	size_t count = 0;
+	const char *name;
+	json_t *text;
+
+	json_object_foreach(m->disk, name, text) {
+		unsigned char box[65536], plain[65536];
+		size_t length;
+
+		sodium_base642bin(box, sizeof(box), json_string_value(text),
+		    json_string_length(text), NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL);
+		assert_int_equal(
+		    crypto_secretbox_open_easy(plain, box + 24, length - 24, box, client_key), 0);
+		count += memmem(plain, length - 40, what, strlen(what)) != NULL;
+	}
+	return count;
+}
+
+static void
+matrix_crypto_forgets_who_is_erased(void **state)
+{
+	struct pair *p = pair_open();
+	(void)state;
+
+	client_say(&p->noor, ROOM, "hi");
+	settle(p);
+	client_say(&p->bot, ROOM, "hi");
+	settle(p);
+	assert_true(rows_about(&p->bot, NOOR) >= 3);
+	matrix_crypto_left(p->bot.crypto, ROOM);
+	matrix_crypto_forget(p->bot.crypto, NOOR);
+	client_keep(&p->bot);
+	assert_int_equal(rows_about(&p->bot, NOOR), 0);
+	/* She may come again. */
+	world_member(&p->w, ROOM, NOOR, "join");
+	settle(p);
+	assert_int_equal(client_say(&p->bot, ROOM, "welcome back"), MATRIX_SEAL_READY);
+	settle(p);
+	assert_string_equal(client_heard(&p->noor), "welcome back");
+	pair_close(p);
+}
+
 static void
 matrix_crypto_content_that_cannot_be_sent(void **state)
 {
@@ -813,6 +858,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_crypto_clear_until_told_otherwise),
     cmocka_unit_test(matrix_crypto_relations_stay_outside),
     cmocka_unit_test(matrix_crypto_invited_only_where_history_says),
+    cmocka_unit_test(matrix_crypto_forgets_who_is_erased),
     cmocka_unit_test(matrix_crypto_content_that_cannot_be_sent),
     cmocka_unit_test(matrix_crypto_server_down_for_a_while),
 };
