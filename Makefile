@@ -41,6 +41,9 @@ NET_SRC := $(sort $(wildcard tests/net/*.c))
 NET_BIN := $(NET_SRC:tests/net/%.c=$(B)/san/net/%)
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench-%)
+SIM_SRC := $(sort $(wildcard tests/sim/*.c))
+SIM_SAN := $(SIM_SRC:%.c=$(B)/san/%.o)
+SIM_OBJ := $(SIM_SRC:%.c=$(B)/obj/%.o)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 FUZZ_SAN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/san/fuzz/%)
@@ -114,6 +117,11 @@ $(B)/san/fuzz/%: tests/fuzz/%.c tests/sim/fuzz_replay.c $(B)/san/libbot.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $< tests/sim/fuzz_replay.c \
 		$(B)/san/libbot.a $(LDLIBS_PKG) -o $@
+# The simulator stands in for io/: its objects come first, so the library's are not taken.
+$(B)/san/sim: $(SIM_SAN) $(B)/san/libbot.a
+	$(CC) $(SANITIZE) $^ $(LDLIBS_PKG) -o $@
+$(B)/sim: $(SIM_OBJ) $(B)/libbot.a
+	$(CC) -O2 -g $^ $(LDLIBS_PKG) -o $@
 $(B)/bench-%: tests/bench/%.c $(B)/libbot.a
 	$(CC) $(STD) $(WARN) -O2 -g $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/libbot.a -Wl,--as-needed \
 		$(LDLIBS_PKG) -o $@

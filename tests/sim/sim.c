@@ -1,0 +1,185 @@
+/*
+ * sim [--seed N] [--runs N] [--days N] [--people N] [--cuts N] [--quiet-world] [--normal]
+ *     [--nth-exchange N] [--nth-disk N] [--for-ever] [--verbose]
+ * Runs of so many days of bot and people, one seed after another; the last line counts them. Exit
+ * status 1 as soon as something does not hold; the line says with which arguments it comes again.
+ */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "crash_vfs.h"
+
+enum { DAY_MS = 86400000, CALM_DAYS = 3 };
+
+static struct total {
+	int64_t runs, days, updates, confirmed, shipments, sent, uncertain, refused, cuts, restarts,
+	    faults, lines;
+	uint64_t trace;
+} total;
+
+static void
+cut_power(void *ctx)
+{
+	int64_t year_ms = 365 * (int64_t)DAY_MS;
+
+	(void)ctx;
+	if (sim.calm || sim.o.cuts_a_year <= 0)
+		return;
+	if (sim.alive) {
+		if (chance(200000))
+			bot_stop();
+		else if (chance(300000))
+			bot_die("power");
+		else
+			crash_vfs_cut_after(1 + dice_below(200));
+	}
+	agenda_add(sim.now_ms + 1 + dice_below(2 * year_ms / sim.o.cuts_a_year), false, cut_power,
+	    NULL, NULL);
+}
+
+static void
+live_until(int64_t until_ms)
+{
+	while (!sim.failure[0] && agenda_step(until_ms))
+		if (sim.alive && (sim.dying || crash_vfs_is_off()))
+			bot_die("in the middle");
+}
+
+static void
+become_calm(void)
+{
+	sim.calm = true;
+	crash_vfs_cut_after(0);
+	crash_vfs_fail_after(0, false);
+	trace("calm");
+}
+
+/* One run; true when everything held. */
+static bool
+run(const struct sim_options *options)
+{
+	sim = (struct sim){.o = *options, .random = options->seed, .trace = 14695981039346656037u};
+	/* Each seed begins in another week of the years 2026 to 2029. */
+	sim.now_ms = sim.start_ms = (1767225600 + dice_below(200) * 7 * 86400) * 1000;
+	sim.end_ms = sim.start_ms + (int64_t)options->days * DAY_MS;
+	check_begin();
+	telegram_world_begin();
+	bot_begin();
+	people_begin();
+	bot_start();
+	if (options->nth_disk)
+		crash_vfs_fail_after(options->nth_disk, options->for_ever);
+	cut_power(NULL);
+	live_until(sim.end_ms);
+	become_calm();
+	live_until(sim.end_ms + (int64_t)CALM_DAYS * DAY_MS);
+	if (!sim.failure[0])
+		check_settled();
+	bot_end();
+	agenda_clear();
+	telegram_world_end();
+	check_end();
+	return !sim.failure[0];
+}
+
+static void
+add_up(void)
+{
+	total.runs++;
+	total.days += sim.o.days + CALM_DAYS;
+	total.updates += sim.counts.updates;
+	total.confirmed += sim.counts.confirmed;
+	total.shipments += sim.counts.shipments;
+	total.sent += sim.counts.sent;
+	total.uncertain += sim.counts.uncertain;
+	total.refused += sim.counts.refused;
+	total.cuts += sim.counts.cuts;
+	total.restarts += sim.counts.restarts;
+	total.faults += sim.counts.faults;
+	total.lines += sim.lines;
+	total.trace = total.trace * 31 + sim.trace;
+}
+
+static double
+seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int64_t
+number(int argc, char **argv, int *i)
+{
+	return *i + 1 < argc ? strtoll(argv[++*i], NULL, 10) : 0;
+}
+
+static int64_t
+arguments(int argc, char **argv, struct sim_options *o)
+{
+	int64_t runs = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--seed"))
+			o->seed = (uint64_t)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--runs"))
+			runs = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--days"))
+			o->days = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--people"))
+			o->people = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--cuts"))
+			o->cuts_a_year = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--nth-exchange"))
+			o->nth_exchange = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--nth-disk"))
+			o->nth_disk = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--for-ever"))
+			o->for_ever = true;
+		else if (!strcmp(argv[i], "--quiet-world"))
+			o->faults = false;
+		else if (!strcmp(argv[i], "--normal"))
+			o->normal = true;
+		else if (!strcmp(argv[i], "--verbose"))
+			o->verbose = true;
+		else
+			return 0;
+	}
+	return o->people >= 1 && o->people <= SIM_PEOPLE_MOST ? runs : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sim_options o = {
+	    .seed = 1, .days = 28, .people = 12, .faults = true, .cuts_a_year = 100};
+	int64_t runs = arguments(argc, argv, &o);
+	double begun = seconds(), years;
+	bool good = runs > 0;
+
+	if (!good)
+		fputs("sim: expected the arguments that the head of tests/sim/sim.c names\n", stderr);
+	for (int64_t i = 0; i < runs && good; i++, o.seed++) {
+		good = run(&o);
+		add_up();
+		if (!good)
+			printf("failed: %s; again with --seed %llu --days %d --people %d --cuts %lld,"
+			       " at line %lld of the trace\n",
+			    sim.failure, (unsigned long long)o.seed, o.days, o.people,
+			    (long long)o.cuts_a_year, (long long)sim.lines);
+	}
+	years = (double)total.days / 365.25;
+	printf("runs=%lld years=%.2f seconds=%.2f updates=%lld confirmed=%lld shipments=%lld sent=%lld"
+	       " uncertain=%lld refused=%lld cuts=%lld restarts=%lld faults=%lld trace=%016llx\n",
+	    (long long)total.runs, years, seconds() - begun, (long long)total.updates,
+	    (long long)total.confirmed, (long long)total.shipments, (long long)total.sent,
+	    (long long)total.uncertain, (long long)total.refused, (long long)total.cuts,
+	    (long long)total.restarts, (long long)total.faults, (unsigned long long)total.trace);
+	return good ? 0 : 1;
+}

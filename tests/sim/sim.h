@@ -1,0 +1,143 @@
+/*
+ * The simulated world: virtual time, one seed, and in it the real engine, features, Telegram
+ * transport and SQLite on a disk that loses power. Same seed, same trace, byte for byte.
+ *
+ *   sim_time.c      clock, dice, agenda, trace; io/loop.h and io/timer.h a second time
+ *   sim_http.c      io/http.h a second time: latency and faults at every phase of an exchange
+ *   sim_telegram.c  a Bot API server with its odd rules, and the ledger of what each chat received
+ *   sim_people.c    people who follow and break every flow in three languages
+ *   sim_bot.c       assembly of the bot, its deaths and restarts; feeds and calendars
+ *   sim_checks.c    what must hold, always and once the faults have stopped
+ *   sim.c           arguments, one run after another
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct engine;
+struct http_request;
+struct shipment;
+struct outcome;
+
+enum { SIM_PEOPLE_MOST = 64, SIM_LINE = 400 };
+
+struct sim_options {
+	uint64_t seed;
+	int days, people;
+	bool faults;	      /* network, disk and power; off: a quiet world */
+	bool normal;	      /* the control: PRAGMA synchronous=NORMAL */
+	bool verbose;	      /* the whole trace on standard output */
+	int64_t cuts_a_year;
+	int64_t nth_exchange; /* that HTTP exchange fails (with `for_ever` all after it); 0: none */
+	int64_t nth_disk;     /* that disk operation fails; 0: none */
+	bool for_ever;
+};
+
+struct sim_counts {
+	int64_t updates, confirmed, requests, shipments, sent, uncertain, refused, doubled, cuts,
+	    restarts, presses, faults, pushes;
+};
+
+extern struct sim {
+	struct sim_options o;
+	struct sim_counts counts;
+	int64_t now_ms; /* wall clock and monotonic in one: unix ms */
+	int64_t start_ms, end_ms;
+	uint64_t random;
+	uint64_t trace; /* hash of every line so far */
+	int64_t lines;
+	int life;	/* which start of the bot: callbacks of an older one never come */
+	bool alive;	/* the bot's process runs */
+	bool dying;	/* it must end when the present callback returns */
+	bool calm;	/* no faults any more: all must settle */
+	struct db *db;
+	struct engine *engine;
+	int64_t shipment; /* whose request is being made or answered now; 0: none */
+	char failure[SIM_LINE];
+} sim;
+
+/* ---- sim_time.c ---- */
+
+uint64_t dice(void);
+int64_t dice_below(int64_t limit);
+/* True so often in a million; never in a calm or faultless world. */
+bool fault(int64_t per_million);
+bool chance(int64_t per_million);
+/* fn at that moment; `of_bot`: only if the bot has not died until then, else drop(ctx) (may be
+ * NULL). */
+void agenda_add(
+    int64_t at_ms, bool of_bot, void (*fn)(void *ctx), void (*drop)(void *ctx), void *ctx);
+/* The next thing happens; false: nothing is left before `until_ms`, and it is that time. */
+bool agenda_step(int64_t until_ms);
+void agenda_clear(void);
+/* A line of the trace. */
+void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Something does not hold: said with seed and moment; the run ends. */
+void violated(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- sim_http.c ---- */
+
+/* What the world answers: called when the request arrives at the server; `answer` may be called at
+ * once or later, exactly once, with NULL for a connection that is cut. */
+struct exchange;
+void world_serve(struct exchange *exchange, const char *method, const char *body, size_t length);
+void exchange_answer(struct exchange *exchange, int status, const char *body);
+/* Who answers later keeps it until then. */
+void exchange_keep(struct exchange *exchange);
+void exchange_release(struct exchange *exchange);
+int64_t exchange_shipment(const struct exchange *exchange);
+/* The bot is gone: its end of every connection is. */
+bool exchange_lost(const struct exchange *exchange);
+
+/* ---- sim_telegram.c ---- */
+
+void telegram_world_begin(void);
+void telegram_world_end(void);
+/* Somebody writes or presses; the id of the update. */
+int64_t telegram_say(int64_t chat, const char *language, const char *text);
+int64_t telegram_press(int64_t chat, int64_t message, const char *data);
+void telegram_member(int64_t chat, bool blocked);
+/* How often a shipment arrived as a message. */
+int telegram_arrivals(int64_t shipment);
+bool telegram_all_confirmed(void);
+void telegram_confirmed_texts(void (*each)(int64_t update, const char *text));
+#define SIM_NAME "Zq%lldNameCanary"
+
+/* ---- sim_people.c ---- */
+
+void people_begin(void);
+/* A message came to a chat: text, and the data of its buttons. */
+void people_received(int64_t chat, int64_t message, const char *text, const char *const *buttons,
+    int button_count, bool edited);
+/* Unix ms of the last thing this person did. */
+int64_t people_last_act(int64_t chat);
+bool people_blocked(int64_t chat);
+
+/* ---- sim_bot.c ---- */
+
+void bot_begin(void);
+void bot_start(void);
+/* The process ends: power cut (what was not synced may be gone), or kill -9. */
+void bot_die(const char *how);
+void bot_stop(void);
+void bot_end(void);
+/* A join code, as ops make it at the terminal. */
+const char *bot_invite(unsigned role, const char *org);
+
+/* ---- sim_checks.c ---- */
+
+void check_shipped(int64_t id, const struct shipment *shipment);
+void check_gone(int64_t id, const struct outcome *outcome);
+void check_arrived(int64_t shipment, int64_t chat, const char *text);
+/* Everything that must hold once the faults have stopped and all has settled. */
+void check_settled(void);
+void check_begin(void);
+void check_end(void);
+/* The class (enum class) a shipment was made in; -1: never shipped. */
+int check_class(int64_t shipment);
+
+#endif

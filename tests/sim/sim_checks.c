@@ -1,0 +1,183 @@
+/* What must hold: the server's ledger against the outbox's word, no identity in another's chat,
+ * quiet nights, every confirmed update heard once, and peace once the faults have stopped. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/memory.h"
+#include "core/transport.h"
+#include "store/db.h"
+
+enum { HASH = 1 << 15 };
+
+struct seen {
+	struct seen *next;
+	int64_t id;
+	enum op op;
+	enum class class;
+	bool repeated;
+};
+
+static struct seen *seen[HASH];
+
+static struct seen *
+seen_of(int64_t id)
+{
+	struct seen *s = seen[(uint64_t)id % HASH];
+
+	while (s && s->id != id)
+		s = s->next;
+	return s;
+}
+
+void
+check_begin(void)
+{
+	memset(seen, 0, sizeof(seen));
+}
+
+void
+check_end(void)
+{
+	for (int i = 0; i < HASH; i++)
+		while (seen[i]) {
+			struct seen *s = seen[i];
+
+			seen[i] = s->next;
+			free(s);
+		}
+}
+
+int
+check_class(int64_t shipment)
+{
+	const struct seen *s = seen_of(shipment);
+
+	return s ? (int)s->class : -1;
+}
+
+void
+check_shipped(int64_t id, const struct shipment *shipment)
+{
+	struct seen *s = seen_of(id);
+
+	sim.counts.shipments++;
+	if (!s) {
+		s = memory_new(sizeof(*s));
+		s->id = id;
+		s->op = shipment->op;
+		s->class = shipment->class;
+		s->next = seen[(uint64_t)id % HASH];
+		seen[(uint64_t)id % HASH] = s;
+	} else if (s->op != shipment->op || s->class != shipment->class) {
+		violated("shipment %lld stands for two things", (long long)id);
+	}
+	s->repeated = s->repeated || shipment->repeated;
+	trace("ship id=%lld op=%d class=%d", (long long)id, (int)shipment->op,
+	    (int)shipment->class);
+}
+
+void
+check_gone(int64_t id, const struct outcome *outcome)
+{
+	const struct seen *s = seen_of(id);
+	int count = telegram_arrivals(id);
+
+	trace("gone id=%lld fate=%d", (long long)id, (int)outcome->fate);
+	sim.counts.sent += outcome->fate == FATE_SENT;
+	sim.counts.uncertain += outcome->fate == FATE_UNCERTAIN;
+	sim.counts.refused += outcome->fate == FATE_REFUSED;
+	if (!s)
+		violated("a fate for shipment %lld, which never left", (long long)id);
+	else if (s->op == OP_SEND && outcome->fate == FATE_SENT && count < 1)
+		violated("shipment %lld is called sent and never arrived", (long long)id);
+	else if (s->op == OP_SEND && outcome->fate == FATE_REFUSED && count > 0)
+		violated("shipment %lld is called refused and arrived", (long long)id);
+	else if (s->op == OP_SEND && outcome->fate == FATE_LATER && count > 0 && !s->repeated)
+		violated("shipment %lld will be sent again and arrived already", (long long)id);
+}
+
+/* Jerusalem's hour, near enough for a night that ends at eight: +02:00, in summer +03:00. */
+static bool
+night(void)
+{
+	struct civil c = civil_from(sim.now_ms / 1000 + 2 * 3600);
+	bool certain = c.hour >= 21 || c.hour < 7;
+
+	return certain && !(c.hour == 21 || c.hour == 6 || c.hour == 7);
+}
+
+static bool
+waits_for_morning(int class)
+{
+	return class == CLASS_MATCH || class == CLASS_REMINDER || class == CLASS_ANNOUNCEMENT;
+}
+
+void
+check_arrived(int64_t shipment, int64_t chat, const char *text)
+{
+	const struct seen *s = seen_of(shipment);
+	const char *canary = strstr(text, "NameCanary");
+	char own[40];
+
+	snprintf(own, sizeof(own), SIM_NAME, (long long)chat);
+	if (canary && !strstr(text, own))
+		violated("the name of one person stands in the chat of another");
+	if (!s)
+		return;
+	if (telegram_arrivals(shipment) > 1 && !s->repeated) {
+		sim.counts.doubled++;
+		violated("shipment %lld arrived twice", (long long)shipment);
+	}
+	if (waits_for_morning(s->class)) {
+		sim.counts.pushes++;
+		/* What was on its way before the night may end in it: the network has its delays. */
+		if (night())
+			violated("class %d in the middle of the night", (int)s->class);
+	}
+}
+
+/* ---- at peace ---- */
+
+static struct sql heard = {"SELECT count FROM oracle WHERE number = ?"};
+static struct sql unsettled = {
+    "SELECT count(*) FROM delivery WHERE state IN (0, 1) AND due < ? AND class <> 6"};
+static struct sql integrity = {"PRAGMA integrity_check"};
+static struct sql foreign = {"PRAGMA foreign_key_check"};
+
+static void
+owed_once(int64_t update, const char *text)
+{
+	int64_t number, count;
+
+	if (sscanf(text, "/start o_%lld", (long long *)&number) != 1)
+		return;
+	count = db_number(sim.db, &heard, V(number), 0);
+	if (count != 1)
+		violated("update %lld was confirmed and heard %lld times", (long long)update,
+		    (long long)count);
+}
+
+void
+check_settled(void)
+{
+	const char *whole;
+
+	if (!sim.alive) {
+		violated("the bot does not come up again");
+		return;
+	}
+	if (!telegram_all_confirmed())
+		violated("updates wait although all is well");
+	telegram_confirmed_texts(owed_once);
+	if (db_number(sim.db, &unsettled, V(sim.now_ms / 1000 - 86400), -1) != 0)
+		violated("deliveries wait although all is well");
+	whole = db_string(sim.db, &integrity, NONE);
+	if (!whole || strcmp(whole, "ok"))
+		violated("the database is damaged: %s", whole ? whole : "?");
+	if (db_exists(sim.db, &foreign, NONE))
+		violated("a row points nowhere");
+}

@@ -1,0 +1,391 @@
+/* io/http.h on virtual time: what is sent arrives a while later or not at all, and so do answers.
+ * Every phase of an exchange has its faults. */
+#include "sim.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "io/http.h"
+#include "io/loop.h"
+
+struct http {
+	int nothing;
+};
+
+struct http_lane {
+	int connections, busy;
+	struct http_call *first, **last; /* waiting */
+};
+
+struct http_call {
+	struct http_call *next;
+	struct http_lane *lane;
+	http_fn *fn;
+	void *ctx;
+	struct exchange *exchange;
+	int64_t timeout_ms;
+	bool waits;
+};
+
+/* Lives until nothing in the agenda knows it any more. */
+struct exchange {
+	int users;
+	struct http_call *call; /* NULL: nobody listens any more */
+	char *method, *body;
+	int64_t shipment;
+	bool answered;
+	enum http_outcome outcome;
+	int status;
+	char *reply;
+};
+
+static int64_t exchanges;
+
+static void
+exchange_leave(void *ctx)
+{
+	struct exchange *x = ctx;
+
+	if (--x->users)
+		return;
+	free(x->method);
+	free(x->body);
+	free(x->reply);
+	free(x);
+}
+
+static void
+exchange_at(struct exchange *x, int64_t after_ms, bool of_bot, void (*fn)(void *ctx))
+{
+	x->users++;
+	agenda_add(sim.now_ms + after_ms, of_bot, fn, exchange_leave, x);
+}
+
+void
+exchange_keep(struct exchange *x)
+{
+	x->users++;
+}
+
+void
+exchange_release(struct exchange *x)
+{
+	exchange_leave(x);
+}
+
+int64_t
+exchange_shipment(const struct exchange *x)
+{
+	return x->shipment;
+}
+
+bool
+exchange_lost(const struct exchange *x)
+{
+	return !x->call;
+}
+
+static int64_t
+latency_ms(void)
+{
+	return 20 + dice_below(60) + (fault(5000) ? dice_below(20000) : 0);
+}
+
+/* ---- towards the bot ---- */
+
+static void lane_poke(struct http_lane *lane);
+
+static void
+come(struct exchange *x, enum http_outcome outcome, const char *cause)
+{
+	struct http_call *call = x->call;
+	struct http_answer answer = {
+	    .outcome = outcome,
+	    .status = outcome == HTTP_REPLIED ? x->status : 0,
+	    .body = outcome == HTTP_REPLIED && x->reply ? x->reply : "",
+	    .cause = cause,
+	    .reused = chance(500000),
+	};
+
+	if (!call)
+		return;
+	answer.length = strlen(answer.body);
+	x->call = NULL;
+	call->lane->busy--;
+	sim.shipment = x->shipment;
+	lane_poke(call->lane);
+	call->fn(call->ctx, &answer);
+	sim.shipment = 0;
+	free(call);
+}
+
+static void
+reply_comes(void *ctx)
+{
+	struct exchange *x = ctx;
+
+	come(x, x->outcome, x->outcome == HTTP_REPLIED ? "" : "cut");
+	exchange_leave(x);
+}
+
+static void
+late(void *ctx)
+{
+	struct exchange *x = ctx;
+
+	come(x, HTTP_UNCERTAIN, "no answer in time");
+	exchange_leave(x);
+}
+
+static void
+connection_fails(void *ctx)
+{
+	struct exchange *x = ctx;
+
+	come(x, HTTP_NOT_SENT, "no connection");
+	exchange_leave(x);
+}
+
+void
+exchange_answer(struct exchange *x, int status, const char *body)
+{
+	if (x->answered)
+		return;
+	x->answered = true;
+	x->status = status;
+	x->outcome = body ? HTTP_REPLIED : HTTP_UNCERTAIN;
+	x->reply = body ? memory_string(body) : NULL;
+	if (fault(2000)) { /* it was done, and a proxy in between says that it was not */
+		free(x->reply);
+		x->reply = memory_string("<html><h1>502 Bad Gateway</h1></html>");
+		x->status = 502;
+	} else if (fault(3000)) {
+		return; /* the answer is lost, and the bot waits for its time-out */
+	} else if (fault(3000)) {
+		x->outcome = HTTP_UNCERTAIN; /* the connection is cut in the middle of it */
+	}
+	exchange_at(x, latency_ms(), true, reply_comes);
+}
+
+/* ---- towards the server ---- */
+
+static void
+arrives(void *ctx)
+{
+	struct exchange *x = ctx;
+
+	sim.counts.requests++;
+	if (fault(3000))
+		exchange_answer(x, 502, "<html><h1>502 Bad Gateway</h1></html>");
+	else if (fault(1000))
+		exchange_answer(x, 200, "");
+	else
+		world_serve(x, x->method, x->body, strlen(x->body));
+	exchange_leave(x);
+}
+
+static bool
+is_nth(void)
+{
+	exchanges++;
+	return sim.o.nth_exchange && (sim.o.for_ever ? exchanges >= sim.o.nth_exchange && !sim.calm
+						     : exchanges == sim.o.nth_exchange);
+}
+
+static void
+depart(struct http_call *call)
+{
+	struct exchange *x = call->exchange;
+
+	call->waits = false;
+	call->lane->busy++;
+	exchange_at(x, call->timeout_ms, true, late);
+	if (fault(4000) || is_nth())
+		exchange_at(x, latency_ms(), true, connection_fails);
+	else if (fault(3000))
+		; /* lost on the way there: the bot waits for its time-out */
+	else
+		exchange_at(x, latency_ms(), false, arrives);
+}
+
+static void
+lane_poke(struct http_lane *lane)
+{
+	while (lane->first && lane->busy < lane->connections) {
+		struct http_call *call = lane->first;
+
+		lane->first = call->next;
+		if (!lane->first)
+			lane->last = &lane->first;
+		depart(call);
+	}
+}
+
+/* ---- io/http.h ---- */
+
+struct http *
+http_new(struct loop *loop, const struct http_options *options)
+{
+	(void)loop;
+	(void)options;
+	return memory_new(sizeof(struct http));
+}
+
+void
+http_free(struct http *http)
+{
+	free(http);
+}
+
+struct http_lane *
+http_lane_new(struct http *http, const struct http_lane_options *options)
+{
+	struct http_lane *lane = memory_new(sizeof(*lane));
+
+	(void)http;
+	lane->connections = options->connections ? options->connections : 1;
+	lane->last = &lane->first;
+	return lane;
+}
+
+void
+http_lane_free(struct http_lane *lane)
+{
+	struct http_call *call;
+
+	while (lane && (call = lane->first)) {
+		lane->first = call->next;
+		exchange_leave(call->exchange);
+		free(call);
+	}
+	free(lane);
+}
+
+size_t
+http_lane_busy(const struct http_lane *lane)
+{
+	return (size_t)lane->busy;
+}
+
+size_t
+http_lane_waiting(const struct http_lane *lane)
+{
+	size_t n = 0;
+
+	for (const struct http_call *c = lane->first; c; c = c->next)
+		n++;
+	return n;
+}
+
+void
+http_lane_renew(struct http_lane *lane)
+{
+	(void)lane;
+}
+
+/* A form as the JSON object it stands for. */
+static char *
+form_body(const struct http_request *request)
+{
+	json_t *object = json_object();
+	char *text;
+
+	for (size_t i = 0; i < request->part_count; i++) {
+		const struct http_part *p = &request->parts[i];
+		json_t *value =
+		    p->file_name ? NULL : json_loadb(p->data, p->length, JSON_DECODE_ANY, NULL);
+
+		if (!value)
+			value = p->file_name ? json_string("file") : json_stringn(p->data, p->length);
+		json_object_set_new(object, p->name, value ? value : json_null());
+	}
+	text = json_dumps(object, 0);
+	json_decref(object);
+	return text;
+}
+
+static char *
+copy_body(const struct http_request *request)
+{
+	char *body;
+
+	if (request->part_count)
+		return form_body(request);
+	body = memory_new(request->body_length + 1);
+	if (request->body_length)
+		memcpy(body, request->body, request->body_length);
+	return body;
+}
+
+struct http_call *
+http_send(struct http_lane *lane, const struct http_request *request)
+{
+	struct http_call *call = memory_new(sizeof(*call));
+	struct exchange *x = call->exchange = memory_new(sizeof(*x));
+	const char *slash = strrchr(request->url, '/');
+
+	call->lane = lane;
+	call->fn = request->fn;
+	call->ctx = request->ctx;
+	call->timeout_ms = request->timeout_ms ? request->timeout_ms : 60000;
+	call->waits = true;
+	x->users = 1;
+	x->call = call;
+	x->method = memory_string(slash ? slash + 1 : "");
+	x->body = copy_body(request);
+	x->shipment = sim.shipment;
+	*lane->last = call;
+	lane->last = &call->next;
+	lane_poke(lane);
+	if (!call->waits)
+		exchange_leave(x);
+	return call;
+}
+
+static void
+unqueue(struct http_call *call)
+{
+	struct http_call **at = &call->lane->first;
+
+	while (*at && *at != call)
+		at = &(*at)->next;
+	if (*at)
+		*at = call->next;
+	call->lane->last = &call->lane->first;
+	while (*call->lane->last)
+		call->lane->last = &(*call->lane->last)->next;
+}
+
+void
+http_cancel(struct http_call *call)
+{
+	if (!call)
+		return;
+	call->exchange->call = NULL;
+	if (call->waits) {
+		unqueue(call);
+		exchange_leave(call->exchange);
+	} else {
+		call->lane->busy--;
+		lane_poke(call->lane);
+	}
+	free(call);
+}
+
+const char *
+http_header(const struct http_answer *answer, const char *name)
+{
+	(void)answer;
+	(void)name;
+	return NULL;
+}
+
+int64_t
+http_retry_after_s(const struct http_answer *answer)
+{
+	(void)answer;
+	return -1;
+}
