@@ -41,7 +41,7 @@ NET_SRC := $(sort $(wildcard tests/net/*.c))
 NET_BIN := $(NET_SRC:tests/net/%.c=$(B)/san/net/%)
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 BENCH_BIN := $(BENCH_SRC:tests/bench/%.c=$(B)/bench-%)
-SIM_SRC := $(sort $(wildcard tests/sim/*.c))
+SIM_SRC := $(filter-out tests/sim/fuzz_replay.c,$(sort $(wildcard tests/sim/*.c)))
 SIM_SAN := $(SIM_SRC:%.c=$(B)/san/%.o)
 SIM_OBJ := $(SIM_SRC:%.c=$(B)/obj/%.o)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
@@ -130,7 +130,8 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
 	clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(DEPFLAGS) \
 		$(CFLAGS_PKG) $< $(B)/fuzz/libbot.a $(LDLIBS_PKG) -o $@
 
-test-programs: $(UNIT_BIN) $(NET_BIN) $(FUZZ_SAN) $(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
+test-programs: $(B)/san/sim $(B)/sim $(UNIT_BIN) $(NET_BIN) $(FUZZ_SAN) \
+		$(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
 test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 test-programs
 	@tests/run $(ONLY)
@@ -176,7 +177,7 @@ fuzz: test-deps
 
 test-long: test
 	@$(MAKE) --no-print-directory fuzz SECONDS=3600
-	@LONG=1 TELEGRAM_SWEEP=all tests/run
+	@LONG=1 TELEGRAM_SWEEP=all SIM_YEARS=1000 TEST_LIMIT_S=100000 tests/run
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

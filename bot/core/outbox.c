@@ -436,6 +436,25 @@ end_unsent(struct engine *e, int64_t id, enum delivery_state state, enum refusal
 	*ended = x;
 }
 
+/* After an outage or a long silence of the network, what was due in the evening would go out in the
+ * night: it waits for the morning once more. */
+static bool
+waits_again(struct engine *e, int64_t id, enum class class, int64_t now_ms)
+{
+	struct turn t;
+	struct ours ours;
+	int64_t morning;
+
+	if (!classes[class].quiet)
+		return false;
+	turn_begin(&t, e, &ours);
+	morning = after_quiet_hours(&t, PERSON_NOBODY, now_ms / 1000);
+	if (morning * 1000 <= now_ms)
+		return false;
+	db_run(e->db, &set_later, V(morning * 1000, id));
+	return true;
+}
+
 /* One waiting row: trying, ended, or left where it is. True when it took a slot. */
 static bool
 pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, struct ended **ended)
@@ -455,7 +474,7 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 		end_unsent(e, s.id, STATE_EXPIRED, REFUSAL_NONE, ended);
 		return false;
 	}
-	if (flies(n, s.chat))
+	if (flies(n, s.chat) || waits_again(e, s.id, s.class, now_ms))
 		return false;
 	if (s.target) {
 		int known = target_message(e, s.target, &message);
@@ -731,9 +750,9 @@ later(struct engine *e, struct fated *f, const struct fate_row *row, int64_t aft
 	if (f->outcome.whole_network) {
 		f->network->paused_until_ms = due;
 		db_run(e->db, &pause_network, V(due, f->network->number));
-	} else {
-		db_run(e->db, &chat_later, V(due, f->network->number, row->chat));
 	}
+	/* What was said later in this chat may not overtake it. */
+	db_run(e->db, &chat_later, V(due, f->network->number, row->chat));
 	f->network->waiting = true;
 }
 

@@ -77,6 +77,8 @@ run(const struct sim_options *options)
 	cut_power(NULL);
 	live_until(sim.end_ms);
 	become_calm();
+	live_until(sim.end_ms + (int64_t)(CALM_DAYS - 1) * DAY_MS);
+	people_say_start();
 	live_until(sim.end_ms + (int64_t)CALM_DAYS * DAY_MS);
 	if (!sim.failure[0])
 		check_settled();
@@ -164,19 +166,22 @@ main(int argc, char **argv)
 	bool good = runs > 0;
 
 	if (!good)
-		fputs("sim: expected the arguments that the head of tests/sim/sim.c names\n", stderr);
+		fputs(
+		    "sim: expected the arguments that the head of tests/sim/sim.c names\n", stderr);
 	for (int64_t i = 0; i < runs && good; i++, o.seed++) {
 		good = run(&o);
 		add_up();
 		if (!good)
-			printf("failed: %s; again with --seed %llu --days %d --people %d --cuts %lld,"
-			       " at line %lld of the trace\n",
+			printf(
+			    "failed: %s; again with --seed %llu --days %d --people %d --cuts %lld,"
+			    " at line %lld of the trace\n",
 			    sim.failure, (unsigned long long)o.seed, o.days, o.people,
 			    (long long)o.cuts_a_year, (long long)sim.lines);
 	}
 	years = (double)total.days / 365.25;
-	printf("runs=%lld years=%.2f seconds=%.2f updates=%lld confirmed=%lld shipments=%lld sent=%lld"
-	       " uncertain=%lld refused=%lld cuts=%lld restarts=%lld faults=%lld trace=%016llx\n",
+	printf(
+	    "runs=%lld years=%.2f seconds=%.2f updates=%lld confirmed=%lld shipments=%lld sent=%lld"
+	    " uncertain=%lld refused=%lld cuts=%lld restarts=%lld faults=%lld trace=%016llx\n",
 	    (long long)total.runs, years, seconds() - begun, (long long)total.updates,
 	    (long long)total.confirmed, (long long)total.shipments, (long long)total.sent,
 	    (long long)total.uncertain, (long long)total.refused, (long long)total.cuts,

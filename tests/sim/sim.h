@@ -23,14 +23,14 @@ struct http_request;
 struct shipment;
 struct outcome;
 
-enum { SIM_PEOPLE_MOST = 64, SIM_LINE = 400 };
+enum { SIM_PEOPLE_MOST = 64, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_POISON = 50 };
 
 struct sim_options {
 	uint64_t seed;
 	int days, people;
-	bool faults;	      /* network, disk and power; off: a quiet world */
-	bool normal;	      /* the control: PRAGMA synchronous=NORMAL */
-	bool verbose;	      /* the whole trace on standard output */
+	bool faults;  /* network, disk and power; off: a quiet world */
+	bool normal;  /* the control: PRAGMA synchronous=NORMAL */
+	bool verbose; /* the whole trace on standard output */
 	int64_t cuts_a_year;
 	int64_t nth_exchange; /* that HTTP exchange fails (with `for_ever` all after it); 0: none */
 	int64_t nth_disk;     /* that disk operation fails; 0: none */
@@ -50,10 +50,10 @@ extern struct sim {
 	uint64_t random;
 	uint64_t trace; /* hash of every line so far */
 	int64_t lines;
-	int life;	/* which start of the bot: callbacks of an older one never come */
-	bool alive;	/* the bot's process runs */
-	bool dying;	/* it must end when the present callback returns */
-	bool calm;	/* no faults any more: all must settle */
+	int life;   /* which start of the bot: callbacks of an older one never come */
+	bool alive; /* the bot's process runs */
+	bool dying; /* it must end when the present callback returns */
+	bool calm;  /* no faults any more: all must settle */
 	struct db *db;
 	struct engine *engine;
 	int64_t shipment; /* whose request is being made or answered now; 0: none */
@@ -116,6 +116,9 @@ void people_received(int64_t chat, int64_t message, const char *text, const char
 /* Unix ms of the last thing this person did. */
 int64_t people_last_act(int64_t chat);
 bool people_blocked(int64_t chat);
+/* Everybody who can be reached says /start; how many got no message with buttons since. */
+void people_say_start(void);
+int people_unanswered(void);
 
 /* ---- sim_bot.c ---- */
 

@@ -57,8 +57,11 @@ static void
 oracle_linked(struct turn *t)
 {
 	struct card *card = card_new(t->arena);
+	int64_t number = strtoll(t->value, NULL, 10);
 
-	db_run(t->db, &hear, V(strtoll(t->value, NULL, 10)));
+	db_run(t->db, &hear, V(number));
+	if (number % SIM_POISON == 0)
+		turn_fail(t, "poison");
 	card_text(card, arena_print(t->arena, "heard %s", t->value), 0);
 	say_private(t, card);
 }
@@ -151,8 +154,8 @@ static void
 date_of(int64_t unix_s, const char *form, char *text, size_t room)
 {
 	static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
-	    "Sep", "Oct", "Nov", "Dec"};
+	static const char *const months[] = {
+	    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	struct civil c = civil_from(unix_s);
 
 	if (form[0] == 'r')

@@ -9,6 +9,7 @@
 #include "base/civil.h"
 #include "base/memory.h"
 #include "core/transport.h"
+#include "crash_vfs.h"
 #include "store/db.h"
 
 enum { HASH = 1 << 15 };
@@ -19,9 +20,16 @@ struct seen {
 	enum op op;
 	enum class class;
 	bool repeated;
+	int life; /* of the bot, when it was shipped last */
+	bool
+	    farewell; /* to somebody who was erased: tied to nobody, not even to what comes later */
 };
 
+/* The newest reply of each chat: what was said later arrives later. */
+static int64_t newest_reply[SIM_PEOPLE_MOST];
+
 static struct seen *seen[HASH];
+static struct sql farewell = {"SELECT 1 FROM delivery WHERE id = ? AND person IS NULL"};
 
 static struct seen *
 seen_of(int64_t id)
@@ -37,6 +45,22 @@ void
 check_begin(void)
 {
 	memset(seen, 0, sizeof(seen));
+	memset(newest_reply, 0, sizeof(newest_reply));
+}
+
+static void
+check_order(const struct seen *s, int64_t chat)
+{
+	int64_t i = chat - SIM_FIRST_CHAT;
+
+	/* What a dead process left in the air may come at any time. */
+	if (s->class != CLASS_REPLY || s->farewell || s->life != sim.life || i < 0 ||
+	    i >= SIM_PEOPLE_MOST)
+		return;
+	if (s->id < newest_reply[i])
+		violated("reply %lld arrived behind reply %lld", (long long)s->id,
+		    (long long)newest_reply[i]);
+	newest_reply[i] = s->id;
 }
 
 void
@@ -69,6 +93,7 @@ check_shipped(int64_t id, const struct shipment *shipment)
 		s = memory_new(sizeof(*s));
 		s->id = id;
 		s->op = shipment->op;
+		s->farewell = db_exists(sim.db, &farewell, V(id));
 		s->class = shipment->class;
 		s->next = seen[(uint64_t)id % HASH];
 		seen[(uint64_t)id % HASH] = s;
@@ -76,8 +101,9 @@ check_shipped(int64_t id, const struct shipment *shipment)
 		violated("shipment %lld stands for two things", (long long)id);
 	}
 	s->repeated = s->repeated || shipment->repeated;
-	trace("ship id=%lld op=%d class=%d", (long long)id, (int)shipment->op,
-	    (int)shipment->class);
+	s->life = sim.life;
+	trace(
+	    "ship id=%lld op=%d class=%d", (long long)id, (int)shipment->op, (int)shipment->class);
 }
 
 void
@@ -116,6 +142,18 @@ waits_for_morning(int class)
 	return class == CLASS_MATCH || class == CLASS_REMINDER || class == CLASS_ANNOUNCEMENT;
 }
 
+/* DESIGN.md §4: what may come a second time when an answer was lost. */
+static int
+arrivals_most(const struct seen *s)
+{
+	bool once_more =
+	    s->class == CLASS_MATCH || s->class == CLASS_EVENT_CHANGE || s->class == CLASS_REMINDER;
+
+	if (s->class == CLASS_ALARM || s->class == CLASS_SERVICE)
+		return INT32_MAX;
+	return once_more && s->repeated ? 2 : 1;
+}
+
 void
 check_arrived(int64_t shipment, int64_t chat, const char *text)
 {
@@ -128,13 +166,15 @@ check_arrived(int64_t shipment, int64_t chat, const char *text)
 		violated("the name of one person stands in the chat of another");
 	if (!s)
 		return;
-	if (telegram_arrivals(shipment) > 1 && !s->repeated) {
+	if (telegram_arrivals(shipment) > arrivals_most(s)) {
 		sim.counts.doubled++;
 		violated("shipment %lld arrived twice", (long long)shipment);
 	}
+	check_order(s, chat);
 	if (waits_for_morning(s->class)) {
 		sim.counts.pushes++;
-		/* What was on its way before the night may end in it: the network has its delays. */
+		/* What was on its way before the night may end in it: the network has its delays.
+		 */
 		if (night())
 			violated("class %d in the middle of the night", (int)s->class);
 	}
@@ -156,7 +196,7 @@ owed_once(int64_t update, const char *text)
 	if (sscanf(text, "/start o_%lld", (long long *)&number) != 1)
 		return;
 	count = db_number(sim.db, &heard, V(number), 0);
-	if (count != 1)
+	if (count != (number % SIM_POISON ? 1 : 0))
 		violated("update %lld was confirmed and heard %lld times", (long long)update,
 		    (long long)count);
 }
@@ -178,6 +218,10 @@ check_settled(void)
 	whole = db_string(sim.db, &integrity, NONE);
 	if (!whole || strcmp(whole, "ok"))
 		violated("the database is damaged: %s", whole ? whole : "?");
+	if (people_unanswered())
+		violated("somebody said /start at the end and got no menu");
+	if (crash_vfs_count("NameCanary", 10) || crash_vfs_count("WordCanary", 10))
+		violated("a name or a word can be read on the disk");
 	if (db_exists(sim.db, &foreign, NONE))
 		violated("a row points nowhere");
 }

@@ -299,7 +299,8 @@ form_body(const struct http_request *request)
 		    p->file_name ? NULL : json_loadb(p->data, p->length, JSON_DECODE_ANY, NULL);
 
 		if (!value)
-			value = p->file_name ? json_string("file") : json_stringn(p->data, p->length);
+			value =
+			    p->file_name ? json_string("file") : json_stringn(p->data, p->length);
 		json_object_set_new(object, p->name, value ? value : json_null());
 	}
 	text = json_dumps(object, 0);

@@ -8,7 +8,7 @@
 
 #include "core/feature.h"
 
-enum { REMEMBERED = 24, TOKEN = 72, FIRST_CHAT = 70001 };
+enum { REMEMBERED = 24, TOKEN = 72 };
 
 struct button {
 	int64_t message;
@@ -18,7 +18,7 @@ struct button {
 static struct human {
 	int64_t chat, last_act_ms;
 	const char *language;
-	bool blocked, invited;
+	bool blocked, invited, asked_for_menu;
 	unsigned role;
 	const char *org;
 	struct button buttons[REMEMBERED];
@@ -34,8 +34,9 @@ static const char *const words[] = {"/start", "/help", "/events", "/partners", "
     "/judge", "/reports", "/role", "/audit", "/podcas", "events", "פודקאסט", "אירועים", "بودكاست",
     "فعاليات", "ביטול", "إلغاء"};
 static const char *const answers[] = {"1", "2", "3", "٣", "۱", "12", "yes", "no", "כן", "نعم",
-    "Hello there", "שלום לכולם", "مرحبا بالجميع", "2027-03-27 10:00", "a\u202eb\u2066c", "<b>x</b>",
-    "0501234567 @someone https://example.org", "\xf0\x9f\x8c\xbf", "/", "."};
+    "Hello WordCanary there", "שלום WordCanary", "שלום לכולם", "مرحبا بالجميع", "2027-03-27 10:00",
+    "a\u202eb\u2066c", "<b>x</b>", "0501234567 @someone https://example.org", "\xf0\x9f\x8c\xbf",
+    "/", "."};
 
 static const char *
 pick(const char *const *list, size_t count)
@@ -47,7 +48,7 @@ pick(const char *const *list, size_t count)
 static struct human *
 human_of(int64_t chat)
 {
-	int64_t i = chat - FIRST_CHAT;
+	int64_t i = chat - SIM_FIRST_CHAT;
 
 	return i >= 0 && i < sim.o.people ? &humans[i] : NULL;
 }
@@ -78,9 +79,11 @@ people_received(int64_t chat, int64_t message, const char *text, const char *con
 	(void)was_edited;
 	if (!h)
 		return;
+	if (button_count)
+		h->asked_for_menu = false;
 	for (int i = 0; i < button_count; i++) {
-		int at = h->button_count < REMEMBERED ? h->button_count++
-						      : (int)dice_below(REMEMBERED);
+		int at =
+		    h->button_count < REMEMBERED ? h->button_count++ : (int)dice_below(REMEMBERED);
 
 		h->buttons[at].message = message;
 		snprintf(h->buttons[at].data, TOKEN, "%s", buttons[i]);
@@ -188,10 +191,31 @@ people_begin(void)
 	memset(humans, 0, sizeof(humans));
 	oracles = 0;
 	for (int i = 0; i < sim.o.people; i++) {
-		humans[i].chat = FIRST_CHAT + i;
+		humans[i].chat = SIM_FIRST_CHAT + i;
 		humans[i].language = languages[i % 3];
 		humans[i].role = i < 8 ? roles[i] : MEMBERS;
 		humans[i].org = orgs[i % 3];
 		agenda_add(sim.now_ms + dice_below(86400000), false, act, NULL, &humans[i]);
 	}
+}
+
+/* Never stuck: from whatever state, one message with a menu. */
+void
+people_say_start(void)
+{
+	for (int i = 0; i < sim.o.people; i++)
+		if (!humans[i].blocked) {
+			humans[i].asked_for_menu = true;
+			telegram_say(humans[i].chat, humans[i].language, "/start");
+		}
+}
+
+int
+people_unanswered(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < sim.o.people; i++)
+		n += humans[i].asked_for_menu && !humans[i].blocked;
+	return n;
 }

@@ -306,8 +306,8 @@ refuse(struct exchange *x, int code, const char *description)
 {
 	char body[300];
 
-	snprintf(body, sizeof(body), "{\"ok\":false,\"error_code\":%d,\"description\":\"%s\"}", code,
-	    description);
+	snprintf(body, sizeof(body), "{\"ok\":false,\"error_code\":%d,\"description\":\"%s\"}",
+	    code, description);
 	exchange_answer(x, code, body);
 }
 
@@ -315,12 +315,14 @@ static void
 slow_down(struct exchange *x)
 {
 	static const int lengths[] = {1, 3, 30, 900, 7200};
+	int after_s = lengths[dice() % 5];
 	char body[200];
 
 	snprintf(body, sizeof(body),
-	    "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after %d\","
+	    "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after "
+	    "%d\","
 	    "\"parameters\":{\"retry_after\":%d}}",
-	    lengths[dice() % 5], lengths[dice() % 5]);
+	    after_s, after_s);
 	exchange_answer(x, 429, body);
 }
 
@@ -334,7 +336,8 @@ read_buttons(json_t *body, const char **buttons)
 
 	json_array_foreach(rows, i, row) {
 		json_array_foreach(row, j, button) {
-			const char *data = json_string_value(json_object_get(button, "callback_data"));
+			const char *data =
+			    json_string_value(json_object_get(button, "callback_data"));
 
 			if (data && strlen(data) > 64)
 				violated("a button carries more than 64 bytes");
