@@ -4,14 +4,14 @@ CC ?= cc
 B := build
 
 PACKAGES := gcc pkg-config python3 libuv1-dev libcurl4-openssl-dev libjansson-dev libsqlite3-dev \
-	libicu-dev libexpat1-dev libical-dev libsodium-dev libolm-dev libsystemd-dev libqrencode-dev \
+	libicu-dev libexpat1-dev libical-dev libsodium-dev libolm-dev libssl-dev libsystemd-dev libqrencode-dev \
 	libcairo2-dev libpango1.0-dev libc6-dev ca-certificates tzdata fonts-noto-core
 TEST_PACKAGES := $(PACKAGES) clang libclang-rt-14-dev libcmocka-dev valgrind python3-yaml \
 	python3-jsonschema python3-icalendar python3-dateutil python3-matrix-nio python3-olm \
 	python3-python-telegram-bot zbar-tools
 LONG_PACKAGES := $(TEST_PACKAGES) systemd-container qemu-system-x86
 
-LIBS_PKG := libuv libcurl jansson sqlite3 icu-i18n icu-uc expat libical libsodium olm libsystemd
+LIBS_PKG := libuv libcurl jansson sqlite3 icu-i18n icu-uc expat libical libsodium olm libcrypto libsystemd
 PICTURE_PKG := cairo pangocairo libqrencode
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 

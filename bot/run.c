@@ -16,6 +16,8 @@
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/timer.h"
+#include "store/seal.h"
+#include "transports/matrix.h"
 #include "transports/telegram.h"
 
 enum {
@@ -219,6 +221,77 @@ add_telegram(struct service *s)
 	return EXIT_DONE;
 }
 
+/* What seals the rows that Matrix must remember: from the state key, the same at every start. */
+static void
+matrix_key(const struct seal *seal, unsigned char key[MATRIX_KEY_BYTES])
+{
+	_Static_assert(MATRIX_KEY_BYTES == 2 * SEAL_HASH_BYTES, "two hashes make a key");
+	seal_hash(seal, "matrix.rows.1", "", 0, key);
+	seal_hash(seal, "matrix.rows.2", "", 0, key + SEAL_HASH_BYTES);
+}
+
+static void
+forget_secret(char *secret)
+{
+	if (secret)
+		explicit_bzero(secret, TOKEN_MOST);
+	free(secret);
+}
+
+/* False after a complaint: the file is named and cannot be read. */
+static bool
+matrix_secret(const struct conf *c, const char *name, const char *what, char **secret)
+{
+	const char *path = conf_text(c, "matrix", NULL, name);
+	size_t length;
+
+	*secret = read_secret(path, &length);
+	if (!path || *secret)
+		return true;
+	fprintf(stderr, "alumhub-bot: %s: cannot be read; expected %s\n", path, what);
+	return false;
+}
+
+static int
+add_matrix(struct service *s)
+{
+	const struct conf *c = s->app->conf;
+	unsigned char key[MATRIX_KEY_BYTES];
+	struct transport *t = NULL;
+	char *token = NULL, *password = NULL;
+	bool good;
+
+	if (!conf_has(c, "matrix"))
+		return EXIT_DONE;
+	matrix_key(s->app->seal, key);
+	good = matrix_secret(c, "access_token_file", "the bot's access token", &token) &&
+	       matrix_secret(c, "password_file", "the bot's password", &password);
+	if (good)
+		t = matrix_new(&(struct matrix_options){.loop = s->loop,
+		    .http = s->http,
+		    .homeserver = conf_text(c, "matrix", NULL, "homeserver"),
+		    .user = conf_text(c, "matrix", NULL, "user"),
+		    .access_token = token,
+		    .password = password,
+		    .key = key,
+		    .encryption = conf_switch(c, "matrix", NULL, "encryption"),
+		    .allow_servers = conf_list(c, "matrix", NULL, "allow_servers"),
+		    .per_second = (double)conf_number(c, "matrix", NULL, "per_minute") / 60});
+	forget_secret(token);
+	forget_secret(password);
+	explicit_bzero(key, sizeof(key));
+	if (!t) {
+		if (good)
+			fprintf(stderr,
+			    "alumhub-bot: %s: [matrix]: expected user = @name:server and a token "
+			    "or a password in access_token_file or password_file\n",
+			    s->app->arguments->config);
+		return EXIT_CONFIG;
+	}
+	engine_add(s->app->engine, t);
+	return EXIT_DONE;
+}
+
 static void
 asked(void *ctx, struct control_client *client, const char *line)
 {
@@ -281,6 +354,8 @@ assemble(struct service *s)
 
 	app_engine(app, &ports, false);
 	status = add_telegram(s);
+	if (status == EXIT_DONE)
+		status = add_matrix(s);
 	if (status != EXIT_DONE)
 		return status;
 	snprintf(path, sizeof(path), "%s/control", app->state_folder);

@@ -1,0 +1,374 @@
+/*
+ * The rooms we are in, as far as the transport must know them: who is there, whose private chat it
+ * is, what replaces it. Rows: "room/ID": {"j", "i": how many joined and are invited; "p": the other
+ * person of a private chat; "d": it was opened as one; "g": that person is gone; "t": the room that
+ * replaces it; "b": the room it says it replaces; "m": the chat moved away}, "dm/USER": {"r":
+ * room}.
+ */
+#include "transports/matrix_inside.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+enum {
+	PRIVATE = 2,
+	MEMBERS_MOST = 1000,
+	INVITES_OF_ONE = 3,
+	INVITES_MOST = 500,
+	ROOMS_MOST = 50000,
+};
+
+static json_t *
+row_get(const struct matrix *m, const char *room)
+{
+	return matrix_state_get_of(m->own, "room", room);
+}
+
+/* Steals the row; a row that says the same is not written. */
+static void
+row_put(struct matrix *m, const char *room, json_t *row)
+{
+	json_t *was = row_get(m, room);
+
+	if (json_equal(was, row))
+		json_decref(row);
+	else
+		matrix_state_put_of(m->own, "room", room, row);
+	json_decref(was);
+}
+
+static int64_t
+number(const json_t *row, const char *key)
+{
+	return json_integer_value(json_object_get(row, key));
+}
+
+bool
+matrix_rooms_known(struct matrix *m, const char *room)
+{
+	json_t *row = row_get(m, room);
+
+	json_decref(row);
+	return row != NULL;
+}
+
+/* Until the server has said how many there are, only a chat that was opened as private is one. */
+static bool
+is_group(const json_t *row)
+{
+	if (!json_object_get(row, "j"))
+		return !json_is_true(json_object_get(row, "d"));
+	return number(row, "j") + number(row, "i") > PRIVATE;
+}
+
+bool
+matrix_rooms_group(struct matrix *m, const char *room)
+{
+	json_t *row = row_get(m, room);
+	bool group = is_group(row);
+
+	json_decref(row);
+	return group;
+}
+
+static void
+count_room(void *ctx, const char *name)
+{
+	(void)name;
+	++*(size_t *)ctx;
+}
+
+size_t
+matrix_rooms_count(struct matrix *m)
+{
+	size_t count = 0;
+
+	matrix_state_each(m->own, "room/", count_room, &count);
+	return count;
+}
+
+/* ---- private chats ---- */
+
+const char *
+matrix_rooms_of(struct matrix *m, const char *who)
+{
+	json_t *row = matrix_state_get_of(m->own, "dm", who);
+	const char *room = arena_string(m->arena, matrix_json_text(row, "r"));
+
+	json_decref(row);
+	return room;
+}
+
+void
+matrix_rooms_spoke(struct matrix *m, const char *room, const char *who)
+{
+	const char *was = matrix_rooms_of(m, who);
+
+	if (!was || strcmp(was, room) != 0)
+		matrix_state_put_of(m->own, "dm", who, json_pack("{s:s}", "r", room));
+}
+
+/* Nobody is written to here any more, unless they have another private chat with us. */
+static void
+lost(struct matrix *m, struct matrix_batch *batch, const char *room, const char *who)
+{
+	const char *where = who ? matrix_rooms_of(m, who) : NULL;
+	struct event *event;
+
+	if (!where || strcmp(where, room) != 0)
+		return;
+	matrix_state_drop_of(m->own, "dm", who);
+	event = matrix_sync_add(batch);
+	event->kind = EVENT_BLOCKED;
+	event->who = arena_string(m->arena, who);
+	event->where = where;
+}
+
+/* ---- what happens in a room ---- */
+
+static void
+member_came(
+    struct matrix *m, struct matrix_batch *batch, const char *room, json_t *event, bool state)
+{
+	const char *user = matrix_json_text(event, "state_key"),
+		   *how = matrix_json_text(json_object_get(event, "content"), "membership"), *peer;
+	json_t *row;
+
+	if (!matrix_json_id(user) || !how || strcmp(user, m->user) == 0)
+		return;
+	row = row_get(m, room);
+	peer = matrix_json_text(row, "p");
+	if (strcmp(how, "join") == 0 && (!peer || strcmp(peer, user) == 0)) {
+		if (json_object_del(row, "g") == 0 && !state) {
+			struct event *back = matrix_sync_add(batch);
+
+			back->kind = EVENT_REACHABLE;
+			back->who = arena_string(m->arena, user);
+			back->where = arena_string(m->arena, room);
+			matrix_rooms_spoke(m, room, user);
+		}
+		json_object_set_new(row, "p", json_string(user));
+	} else if (peer && strcmp(peer, user) == 0 &&
+		   (strcmp(how, "leave") == 0 || strcmp(how, "ban") == 0)) {
+		json_object_set_new(row, "g", json_true());
+		lost(m, batch, room, user);
+	}
+	row_put(m, room, row);
+}
+
+/* The room goes on elsewhere. Whoever may not say so cannot: the server checks. */
+static void
+tombstone_came(struct matrix *m, const char *room, json_t *event)
+{
+	const char *next = matrix_json_text(json_object_get(event, "content"), "replacement_room"),
+		   *sender = matrix_json_text(event, "sender");
+	json_t *row;
+
+	if (!matrix_json_id(next) || !matrix_json_id(sender))
+		return;
+	row = row_get(m, room);
+	if (!matrix_json_says(row, "t", next)) {
+		json_object_set_new(row, "t", json_string(next));
+		if (!matrix_rooms_known(m, next))
+			matrix_chore_add(m, MATRIX_CHORE_JOIN, next,
+			    arena_print(m->arena, "v%s", matrix_json_server(sender)));
+	}
+	row_put(m, room, row);
+}
+
+static void
+create_came(struct matrix *m, const char *room, json_t *event)
+{
+	const json_t *before = json_object_get(json_object_get(event, "content"), "predecessor");
+	const char *old = matrix_json_text(before, "room_id");
+	json_t *row;
+
+	if (!matrix_json_id(old))
+		return;
+	row = row_get(m, room);
+	json_object_set_new(row, "b", json_string(old));
+	row_put(m, room, row);
+}
+
+void
+matrix_rooms_event(
+    struct matrix *m, struct matrix_batch *batch, const char *room, json_t *event, bool state)
+{
+	const char *type = matrix_json_text(event, "type"),
+		   *key = matrix_json_text(event, "state_key");
+
+	if (!type || !key || !matrix_rooms_known(m, room))
+		return;
+	if (strcmp(type, "m.room.member") == 0)
+		member_came(m, batch, room, event, state);
+	else if (*key)
+		return;
+	else if (strcmp(type, "m.room.tombstone") == 0)
+		tombstone_came(m, room, event);
+	else if (strcmp(type, "m.room.create") == 0)
+		create_came(m, room, event);
+	else if (strcmp(type, "m.room.encryption") == 0 && !m->encryption)
+		/* Said in the clear where everybody sees it, and nothing else in clear. */
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room,
+		    "This room is encrypted and encryption is switched off here.");
+}
+
+/* ---- rooms.join ---- */
+
+static void
+take_summary(struct matrix *m, json_t *row, const json_t *summary)
+{
+	const json_t *joined = json_object_get(summary, "m.joined_member_count"),
+		     *invited = json_object_get(summary, "m.invited_member_count"),
+		     *heroes = json_object_get(summary, "m.heroes");
+	const char *hero = json_string_value(json_array_get(heroes, 0));
+
+	if (json_is_integer(joined))
+		json_object_set_new(row, "j", json_integer(json_integer_value(joined)));
+	if (json_is_integer(invited))
+		json_object_set_new(row, "i", json_integer(json_integer_value(invited)));
+	if (matrix_json_id(hero) && strcmp(hero, m->user) != 0 && !is_group(row) &&
+	    !json_object_get(row, "p"))
+		json_object_set_new(row, "p", json_string(hero));
+}
+
+void
+matrix_rooms_joined(
+    struct matrix *m, struct matrix_batch *batch, const char *room, json_t *entry, bool initial)
+{
+	json_t *row = row_get(m, room), *event;
+	size_t i;
+
+	(void)initial;
+	if (!row)
+		row = json_object();
+	take_summary(m, row, json_object_get(entry, "summary"));
+	row_put(m, room, row);
+	matrix_chore_drop(m, MATRIX_CHORE_JOIN, room);
+	json_array_foreach(json_object_get(json_object_get(entry, "state"), "events"), i, event)
+		matrix_rooms_event(m, batch, room, event, true);
+}
+
+/* The new room says which one it replaces, and that one said the same: the chat has moved. */
+static void
+follow(struct matrix *m, struct matrix_batch *batch, const char *room, json_t *row)
+{
+	const char *old = matrix_json_text(row, "b"), *peer = matrix_json_text(row, "p");
+	json_t *before = old ? row_get(m, old) : NULL;
+	struct event *event;
+
+	if (before && peer && !is_group(row) && matrix_json_says(before, "t", room) &&
+	    matrix_json_says(before, "p", peer) && !json_object_get(before, "m")) {
+		event = matrix_sync_add(batch);
+		event->kind = EVENT_MOVED;
+		event->who = arena_string(m->arena, peer);
+		event->where = arena_string(m->arena, old);
+		event->new_where = arena_string(m->arena, room);
+		matrix_rooms_spoke(m, room, peer);
+		json_object_set_new(before, "m", json_true());
+		row_put(m, old, json_incref(before));
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, old, "");
+	}
+	json_decref(before);
+}
+
+void
+matrix_rooms_settle(struct matrix *m, struct matrix_batch *batch, const char *room)
+{
+	json_t *row = row_get(m, room);
+	int64_t joined = number(row, "j");
+
+	follow(m, batch, room, row);
+	if (is_group(row) && json_object_get(row, "j"))
+		lost(m, batch, room, matrix_json_text(row, "p"));
+	if (json_object_get(row, "j") && joined <= 1 && number(row, "i") == 0)
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "");
+	else if (joined > MEMBERS_MOST)
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "This room is too large for a bot.");
+	json_decref(row);
+}
+
+const char *
+matrix_rooms_moved(struct matrix *m, const char *room)
+{
+	json_t *row = row_get(m, room);
+	const char *next = matrix_json_text(row, "t");
+
+	next = next && matrix_rooms_known(m, next) ? arena_string(m->arena, next) : NULL;
+	json_decref(row);
+	return next;
+}
+
+/* ---- rooms.leave, rooms.invite ---- */
+
+void
+matrix_rooms_left(struct matrix *m, struct matrix_batch *batch, const char *room)
+{
+	json_t *row = row_get(m, room);
+
+	matrix_chore_drop(m, MATRIX_CHORE_JOIN, room);
+	matrix_chore_drop(m, MATRIX_CHORE_LEAVE, room);
+	matrix_chore_drop(m, MATRIX_CHORE_GAP, room);
+	if (row) {
+		lost(m, batch, room, matrix_json_text(row, "p"));
+		matrix_state_drop_of(m->own, "room", room);
+	}
+	json_decref(row);
+}
+
+static bool
+server_allowed(const struct matrix *m, const char *user)
+{
+	for (char **s = m->servers; *s; s++)
+		if (strcmp(*s, "*") == 0 || strcmp(*s, matrix_json_server(user)) == 0)
+			return true;
+	return false;
+}
+
+/* Storms of invitations: a few of each person, some hundreds in all. */
+static bool
+too_many(struct matrix *m, const char *inviter)
+{
+	int all = 0, theirs = 0;
+
+	matrix_chore_count(m, inviter, &all, &theirs);
+	if (theirs < INVITES_OF_ONE && all < INVITES_MOST && matrix_rooms_count(m) < ROOMS_MOST)
+		return false;
+	if (m->ignored_invites++ % 100 == 0)
+		log_event(
+		    LOG_WARNING, "matrix.invites", "ignored=%lld", (long long)m->ignored_invites);
+	return true;
+}
+
+void
+matrix_rooms_invited(struct matrix *m, const char *room, json_t *entry)
+{
+	json_t *event, *ours = NULL;
+	const char *inviter, *mark;
+	bool encrypted = false;
+	size_t i;
+
+	json_array_foreach(
+	    json_object_get(json_object_get(entry, "invite_state"), "events"), i, event) {
+		if (matrix_json_says(event, "type", "m.room.member") &&
+		    matrix_json_says(event, "state_key", m->user))
+			ours = event;
+		encrypted = encrypted || matrix_json_says(event, "type", "m.room.encryption");
+	}
+	inviter = matrix_json_text(ours, "sender");
+	if (!matrix_json_id(inviter) || too_many(m, inviter))
+		return;
+	if (!server_allowed(m, inviter)) {
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "");
+	} else if (encrypted && !m->encryption) {
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room,
+		    "Encryption is switched off here: a chat without it can be answered.");
+	} else {
+		mark = json_is_true(json_object_get(json_object_get(ours, "content"), "is_direct"))
+			   ? "d"
+			   : "i";
+		matrix_chore_add(
+		    m, MATRIX_CHORE_JOIN, room, arena_print(m->arena, "%s%s", mark, inviter));
+	}
+}

@@ -1,0 +1,440 @@
+/*
+ * Listening: one /sync after another. What an answer brings, the encryption's rows and the next
+ * `since` are one transaction; the same answer again is known by its events' ids.
+ */
+#include "transports/matrix_inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+enum {
+	POLL_MARGIN_MS = 20000, /* what the network may add before a poll counts as deaf */
+	POLL_BYTES = 64 * 1024 * 1024,
+	STALE_MS = 1000, /* an idle poll that ends sooner than it was asked to */
+	STALE_ALARM = 3,
+};
+
+static const char small_filter[] =
+    "{\"presence\":{\"types\":[]},\"account_data\":{\"types\":[]},\"room\":{\"ephemeral\":{"
+    "\"types\":[]},\"account_data\":{\"types\":[]},\"timeline\":{\"limit\":1},\"state\":{"
+    "\"types\":[\"m.room.create\",\"m.room.member\",\"m.room.encryption\",\"m.room.tombstone\"],"
+    "\"lazy_load_members\":true}}}";
+
+/* ---- the poll lane ---- */
+
+static void poll_came(void *ctx, const struct http_answer *http);
+
+void
+matrix_poll_send(struct matrix *m, struct matrix_ask *ask)
+{
+	ask->lane = m->poll_lane;
+	ask->fresh = m->fresh;
+	ask->fn = poll_came;
+	ask->ctx = m;
+	m->poll_started_ms = loop_now_ms(m->loop);
+	m->poll_timeout_ms = ask->timeout_ms ? ask->timeout_ms : MATRIX_REPLY_TIMEOUT_MS;
+	m->fresh = false;
+	m->poll = matrix_ask(m, ask);
+}
+
+void
+matrix_poll_later(struct matrix *m, int64_t wait_ms)
+{
+	timer_start(m->poll_timer, wait_ms);
+}
+
+void
+matrix_poll_failed(struct matrix *m, const char *why)
+{
+	m->failures++;
+	m->quick = true;
+	log_event(LOG_INFO, "matrix.poll_failed", "failures=%d why=%s", m->failures, why);
+	/* A single hitch while all goes well is not worth a word. */
+	if (m->failures > 1 || m->phase != MATRIX_PHASE_SYNC)
+		matrix_health(m, HEALTH_DOWN, why);
+	matrix_poll_later(m, matrix_back_off_ms(m, m->failures));
+}
+
+static void
+ask_sync(struct matrix *m)
+{
+	int wait_ms = m->quick || !m->since ? 0 : m->poll_ms;
+	char *path = matrix_path(m, "/_matrix/client/v3/sync?filter=%s&since=%s",
+	    m->small ? small_filter : m->filter, m->since, NULL);
+	struct matrix_ask ask = {.label = "matrix sync", .method = "GET", .body_max = POLL_BYTES};
+
+	if (!m->since)
+		path = matrix_path(m, "/_matrix/client/v3/sync?filter=%s",
+		    m->small ? small_filter : m->filter, NULL, NULL);
+	ask.path = arena_print(m->arena, "%s&timeout=%d", path, wait_ms);
+	ask.timeout_ms = wait_ms + POLL_MARGIN_MS;
+	/* The first one may be large, and slow to be made. */
+	if (!m->since)
+		ask.timeout_ms = MATRIX_FILE_TIMEOUT_MS;
+	matrix_poll_send(m, &ask);
+}
+
+void
+matrix_poll_ask(void *ctx)
+{
+	struct matrix *m = ctx;
+
+	if (m->poll || m->phase == MATRIX_PHASE_OVER)
+		return;
+	if (m->phase == MATRIX_PHASE_SYNC)
+		ask_sync(m);
+	else
+		matrix_session_ask(m);
+	arena_forget(m->arena);
+}
+
+/* No whole reply. A kept connection that died is no outage. */
+static void
+poll_lost(struct matrix *m, const struct http_answer *http)
+{
+	bool late = loop_now_ms(m->loop) - m->poll_started_ms >= m->poll_timeout_ms - 500;
+
+	m->fresh = true;
+	http_lane_renew(m->poll_lane);
+	if (late && m->phase == MATRIX_PHASE_SYNC && !m->quick) {
+		m->quick = true;
+		matrix_health(m, HEALTH_DEAF, "a poll did not end; a new connection is made");
+		matrix_poll_later(m, 0);
+	} else if (http->reused && !late) {
+		m->quick = false;
+		matrix_poll_later(m, 0);
+	} else {
+		matrix_poll_failed(
+		    m, http->outcome == HTTP_NOT_SENT ? "no connection" : "no answer");
+	}
+}
+
+/* ---- batches ---- */
+
+struct event *
+matrix_sync_add(struct matrix_batch *batch)
+{
+	if (batch->count == batch->room) {
+		batch->room = batch->room ? batch->room * 2 : 16;
+		batch->events = memory_resize(batch->events, batch->room * sizeof(*batch->events));
+	}
+	batch->events[batch->count] = (struct event){0};
+	return &batch->events[batch->count++];
+}
+
+static void
+hold(struct matrix_batch *batch, json_t *event)
+{
+	if (!batch->held)
+		batch->held = json_array();
+	json_array_append_new(batch->held, event);
+}
+
+static void
+send_receipts(struct matrix *m, struct matrix_batch *batch)
+{
+	const char *room;
+	json_t *event;
+
+	json_object_foreach(batch->receipts, room, event)
+		matrix_chore_add(m, MATRIX_CHORE_RECEIPT, room, json_string_value(event));
+}
+
+bool
+matrix_sync_deliver(struct matrix *m, struct matrix_batch *batch, const char *cursor)
+{
+	struct batch up = {.cursor = cursor, .events = batch->events, .event_count = batch->count};
+	bool good;
+
+	up.state_count = matrix_work_rows(m, &up.state);
+	good = m->up.came(m->up.engine, &m->base, &up);
+	if (good) {
+		matrix_work_kept(m);
+		send_receipts(m, batch);
+	}
+	json_decref(batch->held);
+	json_decref(batch->receipts);
+	free(batch->events);
+	*batch = (struct matrix_batch){0};
+	return good;
+}
+
+/* ---- events ---- */
+
+/* Something readable of a room: `event` is stolen. */
+static void
+take_readable(struct matrix *m, struct matrix_batch *batch, const char *room, json_t *event)
+{
+	struct event made;
+
+	if (!matrix_json_event(m->arena, m->user, arena_string(m->arena, room),
+		matrix_rooms_group(m, room), event, &made)) {
+		if (matrix_json_says(
+			json_object_get(event, "content"), "msgtype", "m.key.verification.request"))
+			matrix_chore_add(
+			    m, MATRIX_CHORE_VERIFY, room, matrix_json_text(event, "event_id"));
+		json_decref(event);
+		return;
+	}
+	if (!made.group)
+		matrix_rooms_spoke(m, room, made.who);
+	*matrix_sync_add(batch) = made;
+	if (!batch->receipts)
+		batch->receipts = json_object();
+	json_object_set_new(batch->receipts, room, json_string(made.id));
+	hold(batch, event);
+}
+
+/* One clear sentence is due; the event itself may still be readable later, under its own id. */
+static void
+take_unreadable(struct matrix *m, struct matrix_batch *batch, const char *room, const json_t *event)
+{
+	const char *id = matrix_json_text(event, "event_id"),
+		   *who = matrix_json_text(event, "sender");
+	struct event *made;
+
+	if (!matrix_json_id(id) || !matrix_json_id(who) || matrix_rooms_group(m, room))
+		return;
+	made = matrix_sync_add(batch);
+	made->id = arena_print(m->arena, "%s?", id);
+	made->kind = EVENT_UNREADABLE;
+	made->who = arena_string(m->arena, who);
+	made->where = arena_string(m->arena, room);
+}
+
+static void
+take_read(struct matrix *m, struct matrix_batch *batch, const char *room, struct matrix_read *read)
+{
+	if (read->how == MATRIX_READ_GOOD) {
+		take_readable(m, batch, room, read->event);
+		return;
+	}
+	if (read->how == MATRIX_READ_UNREADABLE)
+		take_unreadable(m, batch, room, read->event);
+	if (read->how == MATRIX_READ_REFUSED)
+		log_event(LOG_INFO, "matrix.refused", "why=%s", read->why);
+	json_decref(read->event);
+}
+
+void
+matrix_sync_event(struct matrix *m, struct matrix_batch *batch, const char *room, json_t *event)
+{
+	struct matrix_read read;
+
+	if (!json_is_object(event))
+		return;
+	matrix_rooms_event(m, batch, room, event, false);
+	if (matrix_json_says(event, "type", "m.room.encrypted") && m->crypto) {
+		matrix_crypto_read(m->crypto, room, event, loop_wall_ms(m->loop), &read);
+		take_read(m, batch, room, &read);
+	} else if (matrix_json_says(event, "type", "m.room.message") &&
+		   !(m->crypto && matrix_crypto_encrypted(m->crypto, room))) {
+		/* What comes in clear in an encrypted room is nobody's. */
+		take_readable(m, batch, room, json_incref(event));
+	}
+}
+
+void
+matrix_sync_late(struct matrix *m)
+{
+	struct matrix_batch batch = {0};
+	struct matrix_read read;
+
+	while (matrix_crypto_late(m->crypto, loop_wall_ms(m->loop), &read))
+		take_read(m, &batch, arena_string(m->arena, read.room), &read);
+	if (batch.count)
+		matrix_sync_deliver(m, &batch, NULL);
+	json_decref(batch.held);
+	json_decref(batch.receipts);
+	free(batch.events);
+}
+
+/* ---- an answer ---- */
+
+/* Everything of a room's timeline; on the first sync ever nothing in it is acted on. */
+static void
+timeline(struct matrix *m, struct matrix_batch *batch, const char *room, json_t *entry,
+    bool initial, bool known)
+{
+	json_t *line = json_object_get(entry, "timeline"), *event;
+	const char *before = matrix_json_text(line, "prev_batch");
+	size_t i;
+
+	/* On a first join what lies before is not for us. */
+	if (json_is_true(json_object_get(line, "limited")) && known && before && m->since)
+		matrix_chore_add(
+		    m, MATRIX_CHORE_GAP, room, arena_print(m->arena, "%s\n%s", before, m->since));
+	json_array_foreach(json_object_get(line, "events"), i, event) {
+		if (initial)
+			matrix_rooms_event(m, batch, room, event, false);
+		else
+			matrix_sync_event(m, batch, room, event);
+	}
+}
+
+static void
+rooms(struct matrix *m, struct matrix_batch *batch, json_t *all, bool initial)
+{
+	json_t *entry;
+	const char *room;
+
+	json_object_foreach(json_object_get(all, "invite"), room, entry)
+		if (matrix_json_id(room))
+			matrix_rooms_invited(m, room, entry);
+	json_object_foreach(json_object_get(all, "join"), room, entry) {
+		bool known;
+
+		if (!matrix_json_id(room))
+			continue;
+		known = matrix_rooms_known(m, room);
+		matrix_rooms_joined(m, batch, room, entry, initial);
+		timeline(m, batch, room, entry, initial, known);
+		matrix_rooms_settle(m, batch, room);
+	}
+	json_object_foreach(json_object_get(all, "leave"), room, entry)
+		if (matrix_json_id(room))
+			matrix_rooms_left(m, batch, room);
+}
+
+/* False: it is not durable and must be asked for again. */
+static bool
+take(struct matrix *m, json_t *answer, const char *next)
+{
+	struct matrix_batch batch = {0};
+	bool initial = !m->since;
+
+	if (m->crypto)
+		matrix_crypto_sync(m->crypto, answer, initial, loop_wall_ms(m->loop));
+	rooms(m, &batch, json_object_get(answer, "rooms"), initial);
+	if (m->crypto) {
+		struct matrix_read read;
+
+		while (matrix_crypto_late(m->crypto, loop_wall_ms(m->loop), &read))
+			take_read(m, &batch, arena_string(m->arena, read.room), &read);
+	}
+	return matrix_sync_deliver(m, &batch, arena_print(m->arena, "%s\n%s", m->user, next));
+}
+
+/* The same `since` at once although we asked for patience: not again and again without a pause. */
+static bool
+is_stale(struct matrix *m, const char *next)
+{
+	int64_t took_ms = loop_now_ms(m->loop) - m->poll_started_ms;
+
+	return m->since && strcmp(m->since, next) == 0 && !m->quick && took_ms < STALE_MS &&
+	       took_ms < m->poll_ms / 2;
+}
+
+static bool
+has_news(const json_t *answer)
+{
+	const json_t *all = json_object_get(answer, "rooms"),
+		     *devices = json_object_get(answer, "to_device");
+
+	return json_object_size(json_object_get(all, "join")) ||
+	       json_object_size(json_object_get(all, "invite")) ||
+	       json_object_size(json_object_get(all, "leave")) ||
+	       json_array_size(json_object_get(devices, "events"));
+}
+
+static void
+next_poll(struct matrix *m, bool stale)
+{
+	m->stale = stale ? m->stale + 1 : 0;
+	m->quick = false;
+	if (!m->stale) {
+		matrix_poll_later(m, 0);
+		return;
+	}
+	if (m->stale >= STALE_ALARM)
+		matrix_health(m, HEALTH_DOWN, "the same answer again and again");
+	matrix_poll_later(m, matrix_back_off_ms(m, m->stale));
+}
+
+static void
+sync_came(struct matrix *m, json_t *answer)
+{
+	const char *next = matrix_json_text(answer, "next_batch");
+	bool stale;
+
+	if (!next || !*next || strlen(next) > 4096 || strchr(next, '\n')) {
+		matrix_poll_failed(m, "an answer that is none");
+		return;
+	}
+	stale = is_stale(m, next);
+	/* Idle polls change nothing and cost no write. */
+	if (m->since && strcmp(m->since, next) == 0 && !has_news(answer)) {
+		if (m->crypto)
+			matrix_crypto_sync(m->crypto, answer, false, loop_wall_ms(m->loop));
+	} else if (!take(m, answer, next)) {
+		matrix_poll_later(m, 1000);
+		return;
+	}
+	free(m->since);
+	m->since = memory_string(next);
+	m->failures = 0;
+	m->small = false;
+	if (!stale || m->stale < STALE_ALARM - 1)
+		matrix_health_good(m);
+	next_poll(m, stale);
+	matrix_work_poke(m);
+	matrix_chore_poke(m);
+}
+
+/* "Invalid stream token": it is asked anew from the start, and nothing old is acted on. */
+static bool
+bad_since(struct matrix *m, const struct http_answer *http)
+{
+	json_t *answer;
+	bool bad;
+
+	if (!m->since || http->status != 400)
+		return false;
+	answer = matrix_answer(http);
+	bad = matrix_json_says(answer, "errcode", "M_UNKNOWN") ||
+	      matrix_json_says(answer, "errcode", "M_INVALID_PARAM");
+	json_decref(answer);
+	if (!bad)
+		return false;
+	log_event(LOG_WARNING, "matrix.since", "%s", "refused by the server; a first sync is made");
+	free(m->since);
+	m->since = NULL;
+	matrix_poll_failed(m, "the stored position was refused");
+	return true;
+}
+
+static void
+poll_answered(struct matrix *m, const struct http_answer *http)
+{
+	json_t *answer;
+
+	if (m->phase == MATRIX_PHASE_SYNC && bad_since(m, http))
+		return;
+	if (m->phase != MATRIX_PHASE_SYNC || http->status != 200) {
+		matrix_session_answered(m, http);
+		return;
+	}
+	answer = matrix_answer(http);
+	sync_came(m, answer);
+	json_decref(answer);
+}
+
+static void
+poll_came(void *ctx, const struct http_answer *http)
+{
+	struct matrix *m = ctx;
+
+	m->poll = NULL;
+	if (http->outcome == HTTP_REPLIED) {
+		poll_answered(m, http);
+	} else if (http->outcome == HTTP_TOO_BIG) {
+		m->small = true;
+		matrix_poll_failed(m, "an answer too big");
+	} else {
+		poll_lost(m, http);
+	}
+	arena_forget(m->arena);
+}
