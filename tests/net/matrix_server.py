@@ -589,13 +589,15 @@ class Homeserver(matrix_keys.Server):
                     left = end - time.time()
                     if any_ or since is None or left <= 0:
                         return answer
-                    self.lock.wait(left)
+                    self.lock.wait(min(left, 0.2))
             finally:
                 self.open -= 1
 
     def mark(self, key, items):
         """Each item of a growing list gets the position at which it was first seen."""
         marks = self.marks.setdefault(key, [])
+        if len(marks) < len(items):
+            self.position += 1
         while len(marks) < len(items):
             marks.append(self.position)
         return marks
