@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "base/zone.h"
+#include "core/audience.h"
 #include "core/engine.h"
 #include "core/people.h"
 #include "core/turn.h"
@@ -21,6 +22,11 @@ enum delivery_state {
 	STATE_REFUSED,
 	STATE_EXPIRED,
 	STATE_UNCERTAIN,
+	/* Only of posts (core/post.h): */
+	STATE_PLANNED, /* a recipient whose turn has not come */
+	STATE_STOPPED,
+	STATE_LEFT,
+	STATE_SKIPPED, /* in counts only: there is no row */
 };
 
 /* Everything of an operation but its row: packed and sealed as delivery.body. */
@@ -109,6 +115,9 @@ struct engine {
 	struct command_index *commands;
 	int64_t next_job_s; /* the earliest due job; INT64_MAX none */
 	int64_t wake_ms;    /* what was ordered last */
+	int64_t post_next_ms; /* when posts want a slice; INT64_MAX none */
+	bool post_sending;    /* some post goes out: fates make room for more */
+	bool post_old;	      /* some post's rows may go */
 	bool ticking;
 	struct buf *status; /* while status lines are gathered */
 	bool status_json;
@@ -155,8 +164,14 @@ bool outbox_due(struct engine *e);
 void outbox_recover(struct engine *e, struct network *n);
 void outbox_prune(struct turn *t);
 bool outbox_waits_for_morning(enum class class);
+int outbox_rank(enum class class, bool bulk);
+int64_t outbox_expires_s(enum class class);
+/* The card and its shared choices as post_text.body holds them. */
+struct blob outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel);
 /* Announcements that wait for this person end unsent; with `all_pushes` matches and reminders too. */
 void outbox_withdraw(struct turn *t, int64_t person, bool all_pushes);
+/* Only what of posts already waits in the outbox: counted as left. */
+void outbox_withdraw_posts(struct turn *t, int64_t person, bool all_pushes);
 /* Our relayed delivery that a message answers, 0 when unknown. */
 int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);
@@ -261,6 +276,43 @@ void draft_prune(struct turn *t);
 extern const struct schema audit_schema;
 extern struct sql *const audit_statements[];
 void audit_prune(struct turn *t);
+
+/* audience.c: the condition of an audience over `person p`, its values being ?1 to ?11. */
+#define AUDIENCE_TAGGED(kind, hole) \
+	" AND (" hole " = '[]' OR EXISTS (SELECT 1 FROM tag g WHERE g.person = p.id AND g.tag IN" \
+	" (SELECT '" kind ".' || value FROM json_each(" hole "))))"
+#define AUDIENCE_HOLDS \
+	"p.joined > 0 AND (?1 = '[]' OR p.org IN (SELECT value FROM json_each(?1)))" \
+	" AND (?2 = '[]' OR " AUDIENCE_LANGUAGE " IN (SELECT value FROM json_each(?2)))" \
+	AUDIENCE_TAGGED("region", "?3") AUDIENCE_TAGGED("topic", "?4") \
+	AUDIENCE_TAGGED("event", "?5") AUDIENCE_TAGGED("group", "?6") \
+	" AND (?7 = 0 OR (p.access & ?7) <> 0)" \
+	" AND (?9 = 0 OR p.org IN (SELECT org FROM role WHERE person = ?9 AND role = 2))"
+#define AUDIENCE_LANGUAGE "iif(p.language = '', ?11, p.language)"
+#define AUDIENCE_SKIP \
+	"CASE WHEN ?8 <> '' AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.person = p.id" \
+	" AND c.what = ?8) THEN 1 WHEN NOT EXISTS (SELECT 1 FROM account x WHERE x.person = p.id" \
+	" AND x.reachable = 1) THEN 2 WHEN p.paused_until > ?10 THEN 3 ELSE 0 END"
+enum { AUDIENCE_VALUES = 11 };
+/* Fills AUDIENCE_VALUES values and the end behind them. */
+void audience_values(
+    struct turn *t, const struct audience *audience, int64_t at, struct value *values);
+extern const struct schema audience_schema;
+extern struct sql *const audience_statements[];
+
+/* post.c */
+extern const struct schema post_schema;
+extern struct sql *const post_statements[];
+void post_prune(struct turn *t);
+
+/* post_feed.c: from audience to rows, and from rows to the outbox, a slice at a time. */
+extern struct sql *const post_feed_statements[];
+bool post_feed_due(struct engine *e);
+void post_feed_run(struct engine *e);
+/* Some post changed: look at all of them with the next tick. */
+void post_feed_poke(struct engine *e);
+/* Takes what waits in the outbox back: planned again, or ended in that state. */
+void post_feed_take_back(struct turn *t, int64_t post, enum delivery_state state);
 
 /* work.c */
 void work_launch(struct engine *e);

@@ -67,10 +67,11 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
 
 static const struct schema *const core_schemas[] = {&engine_schema, &people_schema, &outbox_schema,
     &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
-    &draft_schema, &audit_schema};
+    &draft_schema, &audit_schema, &audience_schema, &post_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     outbox_statements, converse_statements, job_statements, page_statements, join_statements,
-    ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements};
+    ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements,
+    audience_statements, post_statements, post_feed_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
@@ -783,12 +784,13 @@ engine_tick(struct engine *e)
 	e->ticking = true;
 	e->wake_ms = INT64_MAX;
 	page_poll(e);
-	if (e->fate_count || job_due(e) || outbox_due(e)) {
+	if (e->fate_count || job_due(e) || outbox_due(e) || post_feed_due(e)) {
 		db_begin(e->db);
 		e->in_transaction = true;
 		db_arena(e->db, e->arena);
 		outbox_fates(e);
 		job_run(e);
+		post_feed_run(e);
 		outbox_pick(e);
 		engine_commit(e);
 		arena_forget(e->arena);
@@ -813,6 +815,8 @@ engine_next_ms(struct engine *e)
 		return INT64_MAX;
 	next = outbox_next_ms(e);
 	page = page_next_s(e);
+	if (e->started && e->post_next_ms < next)
+		next = e->post_next_ms;
 	if (e->fate_count || e->ships || e->work_waits)
 		return 0;
 	if (e->next_job_s != INT64_MAX && e->next_job_s * 1000 < next)
@@ -907,4 +911,5 @@ engine_prune(struct turn *t)
 	approval_prune(t);
 	draft_prune(t);
 	audit_prune(t);
+	post_prune(t);
 }

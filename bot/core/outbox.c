@@ -92,6 +92,9 @@ static struct sql silent_until = {
     "SELECT max(due) FROM delivery WHERE state = 0 AND attempts > 0 AND chat = ? AND network = ?"};
 static struct sql withdraw = {"UPDATE delivery SET expires = ?1, due = ?2 WHERE person = ?3"
 			      " AND state = 0 AND (class IN (6, 7) OR (?4 AND class IN (3, 5)))"};
+static struct sql withdraw_post = {"UPDATE delivery SET state = 8 WHERE person = ?1 AND state = 0"
+				   " AND post IS NOT NULL AND op = 0"
+				   " AND (class IN (6, 7) OR (?2 AND class IN (3, 5)))"};
 static struct sql pause_network = {"UPDATE network SET paused_until = ? WHERE number = ?"};
 static struct sql get_row = {
     "SELECT class, attempts, person, account, feature, chat, post FROM delivery WHERE id = ?"};
@@ -113,7 +116,7 @@ static struct sql replied = {
     "SELECT id FROM delivery WHERE class = 2 AND chat = ? AND message = ?"};
 
 struct sql *const outbox_statements[] = {&add, &pick, &next_due, &try_it, &set_state, &set_sent,
-    &set_later, &chat_later, &silent_until, &withdraw, &pause_network, &get_row, &get_body,
+    &set_later, &chat_later, &silent_until, &withdraw, &withdraw_post, &pause_network, &get_row, &get_body,
     &get_target, &trying, &unreachable, &prune, &highest, &uploaded_get, &uploaded_set, &post_get,
     &replied, NULL};
 
@@ -858,6 +861,8 @@ outbox_fates(struct engine *e)
 	/* A fate's turn may bring another one (a transport never calls back from inside send). */
 	for (size_t i = 0; i < e->fate_count; i++)
 		fate(e, &e->fates[i]);
+	if (e->fate_count && e->post_sending)
+		e->post_next_ms = 0;
 	e->fate_count = 0;
 	for (int i = 0; i < e->network_count; i++)
 		if (e->networks[i].waiting && e->networks[i].next_due_ms == INT64_MAX)
@@ -888,12 +893,19 @@ outbox_prune(struct turn *t)
 	db_run(t->db, &prune, V(t->now - 3 * 86400));
 }
 
+void
+outbox_withdraw_posts(struct turn *t, int64_t person, bool all_pushes)
+{
+	db_run(t->db, &withdraw_post, V(person, all_pushes));
+}
+
 /* What waits for this person and is not wanted any more ends now, as late. */
 void
 outbox_withdraw(struct turn *t, int64_t person, bool all_pushes)
 {
 	struct engine *e = t->engine;
 
+	outbox_withdraw_posts(t, person, all_pushes);
 	if (!db_run(t->db, &withdraw, V(t->now, engine_now_ms(e), person, all_pushes)))
 		return;
 	for (int i = 0; i < e->network_count; i++) {
@@ -905,6 +917,25 @@ outbox_withdraw(struct turn *t, int64_t person, bool all_pushes)
 bool outbox_waits_for_morning(enum class class)
 {
 	return classes[class].quiet;
+}
+
+int
+outbox_rank(enum class class, bool bulk)
+{
+	return bulk ? RANK_BULK : classes[class].rank;
+}
+
+int64_t
+outbox_expires_s(enum class class)
+{
+	return classes[class].expires_s;
+}
+
+struct blob
+outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel)
+{
+	return seal_box(t->seal, t->arena, (struct blob){NULL, 0}, post, "post_text.body",
+	    pack(t->arena, parcel));
 }
 
 int64_t

@@ -273,6 +273,7 @@ people_left(struct turn *t, const struct event *event, bool gone)
 	}
 	db_run(t->db, &set_reachable, V(0, account));
 	t->subject = person;
+	outbox_withdraw_posts(t, person, true);
 	if (!people_reachable(t, person))
 		happen(t, HAPPENED_UNREACHABLE);
 }

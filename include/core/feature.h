@@ -115,6 +115,7 @@ enum happening {
 	HAPPENED_MEDIA,	    /* t->media: bytes that this feature asked for (t->key) */
 	HAPPENED_EDITED,    /* t->person changed a message after it was sent */
 	HAPPENED_ZONES,	    /* tzdata changed: instants may have moved */
+	HAPPENED_POST,	    /* post t->post of this feature came to its next stage (core/post.h) */
 };
 
 struct feature {

@@ -64,6 +64,7 @@ struct turn {
 	int64_t pressed;	   /* our delivery that carried the button; 0: none */
 	int64_t subject;	   /* HAPPENED_…: the person it is about */
 	int64_t delivery;	   /* HAPPENED_DELIVERED */
+	int64_t post;		   /* HAPPENED_POST */
 	/* The rest is the engine's. */
 	const struct event *event;
 	const struct feature *feature;
