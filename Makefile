@@ -113,6 +113,9 @@ $(B)/san/net/%: tests/net/%.c $(B)/san/libbot.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $< $(B)/san/libbot.a \
 		$(LDLIBS_PKG) -o $@
+# The terminal with everybody on Matrix: its object comes first, so the console's is not taken.
+$(B)/san/chat-matrix: tests/chat/as_matrix.c $(MAIN_SAN) $(B)/san/libbot.a
+	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $^ $(LDLIBS_PKG) -o $@
 $(B)/san/fuzz/%: tests/fuzz/%.c tests/sim/fuzz_replay.c $(B)/san/libbot.a
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) $< tests/sim/fuzz_replay.c \
@@ -131,7 +134,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
 		$(CFLAGS_PKG) $< $(B)/fuzz/libbot.a $(LDLIBS_PKG) -o $@
 
 test-programs: $(B)/san/sim $(B)/sim $(UNIT_BIN) $(NET_BIN) $(FUZZ_SAN) \
-		$(if $(MAIN_SRC),$(B)/san/alumhub-bot programs)
+		$(if $(MAIN_SRC),$(B)/san/alumhub-bot $(B)/san/chat-matrix programs)
 test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 test-programs
 	@tests/run $(ONLY)

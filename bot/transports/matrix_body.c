@@ -136,7 +136,11 @@ put_choice(struct bodies *b, int number, const struct choice *choice)
 	if (is_address(choice->link)) {
 		struct span link = {.text = choice->label, .link = choice->link};
 
-		put_span(b, &link);
+		open_tags(b, &link);
+		put_both(b, choice->label, strlen(choice->label));
+		buf_string(&b->html, "</a>");
+		buf_string(&b->plain, " ");
+		buf_string(&b->plain, choice->link);
 	} else {
 		put_both(b, choice->label, strlen(choice->label));
 	}

@@ -60,6 +60,13 @@ class Bot:
         os.chmod(self.path(name), 0o600)
 
     def start(self):
+        self.notify.setblocking(False)
+        try:
+            while self.notify.recv(4096):
+                pass
+        except BlockingIOError:
+            pass
+        self.notify.settimeout(20)
         with open(self.path("out"), "ab") as out:
             self.process = subprocess.Popen(
                 [PROGRAM, "--config", self.path("bot.ini"), "run"], stdout=out, stderr=out,

@@ -49,10 +49,10 @@ class Peer:
         answer = self.server.query({"device_keys": {BOT: [], NOOR: []}})
         self.olm.users_for_key_query = {BOT, NOOR}
         self.olm.handle_response(nio.KeysQueryResponse.from_dict(answer))
-        device = self.olm.device_store[BOT].get("BOTDEV") if BOT in self.olm.device_store.users else None
-        if device:
+        devices = self.olm.device_store[BOT] if BOT in self.olm.device_store.users else {}
+        for device in devices.values():
             self.olm.verify_device(device)
-        return device
+        return devices.get("BOTDEV")
 
     def sync(self):
         kinds = []

@@ -31,6 +31,11 @@ class Nio:
         event = self.peer.say(text, "")
         return self.server.event(ROOM, NOOR, NEW, event["content"])
 
+    def anew(self):
+        """Its next word is under a new key, for the devices there are now."""
+        self.peer.olm.outbound_group_sessions.pop(ROOM, None)
+        self.shared = False
+
     def read_all(self):
         self.peer.query()
         self.peer.sync()
@@ -109,6 +114,126 @@ def matrix_peers_nio_talks_with_the_bot():
 
 def matrix_peers_element_talks_with_the_bot():
     talk(Element)
+
+
+def matrix_peers_restarted_in_the_middle():
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!help")
+        heard(s, peer, 1)
+        for n in range(3):
+            expect(b.stop()[0], 0)
+            peer.say("!events")
+            b.start()
+            assert b.ready()
+            heard(s, peer, 2 + n)
+        expect(len(s.ledger(ROOM)), 4)
+
+
+def matrix_peers_killed_between_any_two_requests():
+    """The key exchange and the first answer, with an end at every request in turn, before the server
+    acts on it and after: the talk goes on, nothing comes twice, no device is lost."""
+    with World() as (s, b):
+        signed(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        Nio(s).say("!help")
+        assert s.wait(lambda: s.ledger(ROOM))
+        time.sleep(0.3)
+        length = s.count
+    print("# %d requests" % length)
+    step = 1 if os.environ.get("LONG") else 3
+    for number in range(1, length + 1, step):
+        for when in ("before", "after"):
+            killed_at(number, when)
+
+
+def killed_at(number, when):
+    done = []
+
+    def hook(count, method, path, moment):
+        if count == number and moment == when and not done:
+            b.process.kill()
+            b.process.wait()
+            done.append(path)
+    with World(start=False) as (s, b):
+        s.hook = hook
+        b.start()
+        s.wait(lambda: done or s.identity.get(BOT), 5)
+        if b.process.poll() is not None:
+            b.start()
+        signed(s)
+        peer = Nio(s)
+        room = s.room(NOOR, ROOM, encrypted=True)
+        s.invite(room, NOOR)
+        s.wait(lambda: done or s.membership(room, BOT) == "join", 10)
+        if b.process.poll() is not None:
+            b.start()
+        assert s.wait(lambda: s.membership(room, BOT) == "join", 15), "no join: %s" % done
+        peer.say("!help")
+        s.wait(lambda: (done and b.process.poll() is not None) or s.ledger(ROOM), 10)
+        time.sleep(0.2)
+        if b.process.poll() is not None:
+            b.start()
+        said = heard(s, peer, 1, 20)
+        peer.say("!events")
+        said = heard(s, peer, 2, 20)
+        assert len(said) == 2, "%d after %s %d %s" % (len(said), when, number, done)
+        expect(sorted(s.devices[BOT]), ["BOTDEV"])
+
+
+def matrix_peers_old_state_makes_a_new_device():
+    with World(password=PASSWORD) as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!help")
+        heard(s, peer, 1)
+        expect(b.stop()[0], 0)
+        b.keep_state()
+        b.start()
+        assert b.ready()
+        for n in range(3):
+            peer.say("!events")
+            heard(s, peer, 2 + n)
+        b.stop()
+        b.restore_state()
+        b.start()
+        assert s.wait(lambda: "NEWDEV1" in s.devices[BOT] and "BOTDEV" not in s.devices[BOT], 20), \
+            s.devices[BOT].keys()
+        assert s.wait(lambda: len(s.devices[BOT]["NEWDEV1"]["signatures"][BOT]) > 1, 15)
+        before = len(s.ledger(ROOM))
+        time.sleep(1)
+        peer.anew()
+        peer.say("!help")
+        assert s.wait(lambda: len(s.ledger(ROOM)) > before, 15), "mute after a new device"
+        assert len(peer.read_all()[-1]) > 20, peer.read_all()
+        expect(s.logins, 1)
+        expect(b.stop()[0], 0)
+        b.start()
+        assert b.ready()
+        expect(s.logins, 1)
+
+
+def matrix_peers_old_state_without_password_ends_with_77():
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!help")
+        heard(s, peer, 1)
+        expect(b.stop()[0], 0)
+        b.keep_state()
+        b.start()
+        assert b.ready()
+        peer.say("!events")
+        heard(s, peer, 2)
+        b.stop()
+        b.restore_state()
+        b.start()
+        expect(b.process.wait(20), 77)
+        assert "password_file" in b.said(), b.said()[-2000:]
 
 
 def main():
