@@ -25,11 +25,15 @@ def sign(body, user, key_id, signer):
 class Peer:
     """matrix-nio's own encryption; its device signed by an identity made with python3-olm."""
 
-    def __init__(self, server, device="NIODEV", cross_signed=True):
-        self.server, self.device = server, device
+    def __init__(self, server, device="NIODEV", cross_signed=True, beside=None):
+        """`beside`: another device of the same person, signed by the same identity."""
+        self.server, self.device, self.own = server, device, None
         self.olm = Olm(NOOR, device, SqliteMemoryStore(NOOR, device, "pickle"))
         body = self.olm.share_keys()
-        if cross_signed:
+        if beside:
+            self.own = beside.own
+            sign(body["device_keys"], NOOR, self.own.public_key, self.own.sign)
+        elif cross_signed:
             self.identity(body["device_keys"])
         answer = server.upload(NOOR, device, body)
         self.olm.handle_response(nio.KeysUploadResponse.from_dict(answer))
@@ -44,6 +48,7 @@ class Peer:
         sign(keys["self_signing_key"], NOOR, master.public_key, master.sign)
         sign(device_keys, NOOR, own.public_key, own.sign)
         self.server.identity[NOOR] = keys
+        self.own = own
 
     def query(self):
         answer = self.server.query({"device_keys": {BOT: [], NOOR: []}})

@@ -221,6 +221,7 @@ class Homeserver(matrix_keys.Server):
             kind, payload = answer
         else:
             payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        payload = payload.replace(b'"@@1e999@@"', b"-1e999")
         try:
             h.send_response(status)
             h.send_header("Content-Type", kind)

@@ -35,6 +35,318 @@ def matrix_bot_takes_numbers_for_buttons():
         assert s.wait(lambda: len(s.ledger(room)) >= 2), "a number was not taken"
 
 
+def matrix_bot_acts_on_nothing_old():
+    with World(start=False, encryption="off") as (s, b):
+        room = s.room(NOOR)
+        s.member(room, BOT, "invite", NOOR)
+        s.member(room, BOT, "join")
+        for n in range(5):
+            s.say(NOOR, room, "!help")
+        b.start()
+        assert b.ready()
+        time.sleep(0.5)
+        expect(s.ledger(room), [])
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+
+
+def matrix_bot_loses_nothing_while_it_is_down():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        b.kill()
+        other = s.dm("@late:h", joined=False)
+        s.say(NOOR, room, "!events")
+        b.start()
+        assert b.ready()
+        wait_for(s, room, 2)
+        assert s.wait(lambda: s.membership(other, BOT) == "join"), "an invitation was lost"
+
+
+def matrix_bot_fills_a_gap():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        b.kill()
+        for n in range(130):
+            s.say(NOOR, room, "!help" if n % 10 == 0 else "!events")
+        b.start()
+        assert b.ready()
+        wait_for(s, room, 1 + 130, 30)
+        time.sleep(0.5)
+        expect(len(s.ledger(room)), 1 + 130)
+
+
+def matrix_bot_takes_invitations_politely():
+    with World(encryption="off", more="allow_servers = h friends.example") as (s, b):
+        stranger = s.dm("@x:elsewhere.example", joined=False)
+        friend = s.dm("@y:friends.example")
+        assert s.wait(lambda: s.membership(stranger, BOT) == "leave"), "not rejected"
+        s.fault("/join", "no:403:M_FORBIDDEN", 1)
+        late = s.dm("@z:h", joined=False)
+        assert s.wait(lambda: s.membership(late, BOT) == "join", 15), "not tried again"
+        s.leave(friend, "@y:friends.example")
+        assert s.wait(lambda: s.membership(friend, BOT) == "leave"), "stays alone"
+
+
+def matrix_bot_survives_two_thousand_invitations():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        with s.lock:
+            for n in range(2000):
+                spam = s.room("@spam%d:h" % (n % 300))
+                s.invite(spam, "@spam%d:h" % (n % 300))
+        start = time.time()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room, 1, 5)
+        print("# answered %.2f s after 2,000 invitations" % (time.time() - start))
+        for n in range(5):
+            start = time.time()
+            s.say(NOOR, room, "!events")
+            wait_for(s, room, 2 + n, 5)
+            assert time.time() - start < 1, "%.2f s" % (time.time() - start)
+        assert len([p for p in s.paths if p.endswith("/join")]) < 30, "a storm of joins"
+
+
+def matrix_bot_stops_when_it_is_kicked():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        s.leave(room, BOT, NOOR)
+        time.sleep(0.5)
+        again = s.dm()
+        s.say(NOOR, again, "!help")
+        wait_for(s, again)
+
+
+def matrix_bot_says_nothing_personal_to_a_group():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        s.member(room, "@third:h", "join")
+        time.sleep(0.3)
+        s.say(NOOR, room, "!profile")
+        s.say(NOOR, room, "what do you know of me?")
+        time.sleep(0.7)
+        bodies = s.bodies(room)[1:]
+        assert all("Profile" not in x for x in bodies), bodies
+        assert len(bodies) <= 1, bodies
+
+
+def matrix_bot_follows_an_upgrade():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        new = s.room(NOOR, predecessor=room)
+        s.event(room, NOOR, "m.room.tombstone", {"body": "", "replacement_room": new}, "")
+        time.sleep(0.3)
+        s.invite(new, NOOR)
+        assert s.wait(lambda: s.membership(new, BOT) == "join", 30), "did not follow"
+        s.say(NOOR, new, "!help")
+        wait_for(s, new)
+        assert s.wait(lambda: s.membership(room, BOT) == "leave"), "stays in the old room"
+
+
+def matrix_bot_is_not_taken_along_by_a_stranger():
+    """A tombstone that names a room which does not name the old one moves nothing."""
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        trap = s.room("@eve:h")
+        s.event(room, NOOR, "m.room.tombstone", {"body": "", "replacement_room": trap}, "")
+        s.invite(trap, "@eve:h", direct=False)
+        s.wait(lambda: s.membership(trap, BOT) == "join", 10)
+        time.sleep(0.5)
+        expect(s.ledger(trap), [])
+        expect(s.membership(room, BOT), "join")
+
+
+def matrix_bot_waits_as_long_as_it_is_asked():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.fault("/send/", "429:1500", 1)
+        start = time.time()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        took = time.time() - start
+        assert took >= 1.9, "Retry-After was longer: %.2f s" % took
+        sent = [p for p in s.paths if "/send/" in p]
+        assert len(sent) >= 2 and sent[0] == sent[1], "another transaction id: %r" % sent
+
+
+def matrix_bot_sends_once_whatever_happens_to_answers():
+    for what in ("after", "half", "502", "html", "drop", "empty"):
+        with World(encryption="off") as (s, b):
+            room = s.dm()
+            s.fault("/send/", what, 2)
+            s.say(NOOR, room, "!help")
+            wait_for(s, room)
+            time.sleep(2.5 if what in ("502", "html", "empty", "drop") else 1.5)
+            expect((what, len(s.ledger(room))), (what, 1))
+
+
+def matrix_bot_keeps_answering_through_nonsense():
+    nasty = [
+        {"type": "m.room.message", "content": "no object"},
+        {"type": "m.room.message", "content": {"msgtype": 7, "body": {"a": 1}}},
+        {"type": "m.room.message", "content": {"msgtype": "m.text"}},
+        {"type": "m.room.message", "content": None},
+        {"type": ["m.room.message"], "content": {}},
+        {"content": {"msgtype": "m.text", "body": "x" * 60000}},
+        {"content": {"msgtype": "m.text", "body": "\ud800 lone \udc00"}},
+        {"content": {"msgtype": "m.text", "body": "n"}, "origin_server_ts": 12345678901234567890},
+        {"content": {"msgtype": "m.text", "body": "n"}, "origin_server_ts": "@@1e999@@"},
+        {"content": {"msgtype": "m.text", "body": "nul \u0000 inside"}},
+        {"content": {"msgtype": "m.image", "url": "mxc://", "body": "p", "info": 3}},
+        {"sender": "no-user", "content": {"msgtype": "m.text", "body": "!help"}},
+        {"sender": "@" + "x" * 300 + ":h", "content": {"msgtype": "m.text", "body": "!help"}},
+        {"event_id": None, "content": {"msgtype": "m.text", "body": "!help"}},
+        {"type": "m.room.member", "state_key": 5, "content": {"membership": []}},
+        {"type": "m.room.tombstone", "state_key": "", "content": {"replacement_room": 12}},
+        {"type": "m.room.encrypted", "content": {"algorithm": 1, "ciphertext": {}}},
+        {"type": "m.reaction", "content": {"m.relates_to": {"event_id": "$e1", "key": "1"}}},
+    ]
+    for encryption in ("off", "on"):
+        with World(encryption=encryption) as (s, b):
+            room, bad = s.dm(), s.dm("@bad:h")
+            for n, event in enumerate(nasty):
+                s.event(bad, "@bad:h", event.get("type", "m.room.message"), event["content"],
+                        raw=event)
+                start = time.time()
+                s.say(NOOR, room, "!events")
+                wait_for(s, room, n + 1, 5)
+                assert time.time() - start < 1, "%.2f s at %r" % (time.time() - start, event)
+
+
+def matrix_bot_outlives_a_hostile_server():
+    for what in ("500", "html", "half", "502", "raw:[]", "raw:{}", 'raw:{"next_batch":7}',
+                 'raw:{"next_batch":"s5","rooms":{"join":{"!x:h":{"timeline":"no","state":[]}}}}',
+                 'raw:{"next_batch":"s6","rooms":[],"to_device":{"events":[1,null,{}]}}',
+                 "raw:" + "[" * 5000, "drop"):
+        with World(encryption="off") as (s, b):
+            room = s.dm()
+            s.say(NOOR, room, "!help")
+            wait_for(s, room)
+            time.sleep(0.2)
+            before = len([p for p in s.paths if p.endswith("/sync")])
+            s.fault("/sync", what, 3)
+            s.say(NOOR, room, "!events")
+            wait_for(s, room, 2, 15)
+            after = len([p for p in s.paths if p.endswith("/sync")]) - before
+            assert after < 40, "%d polls in a tight loop after %s" % (after, what)
+
+
+def matrix_bot_says_in_status_what_it_sees():
+    with World(encryption="off") as (s, b):
+        assert "network.matrix" in b.command("status").stdout
+        for what, word in (("500", "fault"), ("html", "none")):
+            s.fault("/sync", what, 1000)
+            s.say(NOOR, s.room(BOT), "wakes the poll")
+            assert s.wait(lambda: word in b.command("status").stdout, 10), \
+                b.command("status").stdout
+            s.faults.clear()
+            assert s.wait(lambda: " good" in [x for x in b.command("status").stdout.split("\n")
+                                              if "network.matrix" in x][0], 30)
+        s.stuck = {"next_batch": "s1000000"}
+        s.say(NOOR, s.room(BOT), "wakes the poll")
+        before = len(s.paths)
+        assert s.wait(lambda: "again and again" in b.command("status").stdout, 15)
+        assert len(s.paths) - before < 60, "a tight loop"
+
+
+def matrix_bot_counts_a_bad_since_as_a_first_sync():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        s.fault("/sync", "no:400:M_UNKNOWN", 1)
+        s.say(NOOR, s.room(BOT), "wakes the poll")
+        time.sleep(1.5)
+        s.say(NOOR, room, "!events")
+        wait_for(s, room, 2)
+        time.sleep(0.5)
+        expect(len(s.ledger(room)), 2)
+
+
+def matrix_bot_refreshes_and_logs_in_softly():
+    with World(token=None, password=PASSWORD) as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        expect(s.logins, 1)
+        device = list(s.devices[BOT])
+        for session in s.tokens.values():
+            session["state"] = "expired"
+        with s.lock:
+            s.bump()
+        assert s.wait(lambda: s.logins == 2, 15), "no new login"
+        s.say(NOOR, room, "!events")
+        wait_for(s, room, 2)
+        expect(list(s.devices[BOT]), device)
+        expect(b.stop()[0], 0)
+        b.start()
+        assert b.ready()
+        s.say(NOOR, room, "!events")
+        wait_for(s, room, 3)
+        expect(s.logins, 2)
+
+
+def matrix_bot_waits_for_a_locked_account():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.tokens[TOKEN]["state"] = "locked"
+        s.say(NOOR, s.room(BOT), "wakes the poll")
+        assert s.wait(lambda: "locked" in b.command("status").stdout, 40)
+        assert b.process.poll() is None
+        expect(len([p for p in s.paths if p.endswith("/login")]), 0)
+
+
+def matrix_bot_refused_token_ends_with_77():
+    with World(start=False, token="syt_canary_wrong") as (s, b):
+        b.start()
+        expect(b.process.wait(20), 77)
+
+
+def matrix_bot_does_not_hold_back_the_other_network():
+    """A refused Matrix beside a Telegram that is only slow: the service lives on."""
+    with World(start=False, token="syt_canary_wrong",
+               more="[telegram]\ntoken_file = tg\napi_root = http://127.0.0.1:9") as (s, b):
+        b.write("tg", "424242:AAcanary_TOKEN-never_in_a_log_0123456\n")
+        b.start()
+        assert b.ready(), b.said()
+        status = b.command("status").stdout
+        assert "network.matrix" in status and "refused" in status, status
+        assert b.process.poll() is None
+
+
+def matrix_bot_hides_secrets_and_words():
+    with World(password=PASSWORD) as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "a word of a member that is nobody's business")
+        wait_for(s, room)
+        s.fault("/send/", "502", 1)
+        s.say(NOOR, room, "!help")
+        wait_for(s, room, 2)
+        for name in ("cmdline", "environ"):
+            with open("/proc/%d/%s" % (b.process.pid, name), "rb") as f:
+                data = f.read()
+            assert TOKEN.encode() not in data and PASSWORD.encode() not in data
+        expect(b.stop()[0], 0)
+        for name in os.listdir(b.folder):
+            if name in ("access_token", "password", "notify", "control"):
+                continue
+            with open(b.path(name), "rb") as f:
+                data = f.read()
+            for canary in (TOKEN, PASSWORD, "nobody's business", NOOR, room):
+                assert canary.encode() not in data, "%s in %s" % (canary, name)
+
+
 def main():
     if not os.path.exists(PROGRAM):
         print("ok 1 - matrix_bot # skip %s is not built" % PROGRAM)

@@ -236,6 +236,186 @@ def matrix_peers_old_state_without_password_ends_with_77():
         assert "password_file" in b.said(), b.said()[-2000:]
 
 
+def matrix_peers_a_second_device_reads_on():
+    with World() as (s, b):
+        signed(s)
+        first = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        first.say("!help")
+        heard(s, first, 1)
+        second = Nio(s, "NIODEV2", beside=first.peer)
+        second.say("!events")
+        assert s.wait(lambda: len(s.ledger(ROOM)) == 2, 10), "no answer to the second device"
+        for peer in (first, second):
+            last = peer.read_all()[-1]
+            assert "Error" not in last, last
+
+
+def matrix_peers_logs_out_and_in():
+    with World() as (s, b):
+        signed(s)
+        first = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        first.say("!help")
+        heard(s, first, 1)
+        with s.lock:
+            s.delete_device(NOOR, "NIODEV")
+        second = Nio(s, "NIODEV2", beside=first.peer)
+        second.say("!events")
+        assert s.wait(lambda: len(s.ledger(ROOM)) == 2, 10), "no answer after a new login"
+        assert "Error" not in second.read_all()[-1]
+        assert "Error" in first.read_all()[-1], "the old device reads on"
+
+
+def matrix_peers_a_strangers_device_is_never_given_a_key():
+    """The server adds a device that its owner has not signed, and somebody leaves."""
+    with World() as (s, b):
+        signed(s)
+        first = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        first.say("!help")
+        heard(s, first, 1)
+        own = s.identity[NOOR]
+        spy = Nio(s, "SPY", cross_signed=False)
+        expect(s.identity[NOOR], own)
+        first.say("!events")
+        heard(s, first, 2)
+        kinds = {e["type"] for e in s.boxes.get((NOOR, "SPY"), [])}
+        expect(kinds - {"m.room_key.withheld"}, set())
+        assert "Error" in spy.read_all()[-1]
+        s.leave(ROOM, NOOR)
+        time.sleep(0.5)
+        expect(len(s.ledger(ROOM)), 2)
+
+
+def matrix_peers_one_time_keys_run_out():
+    with World() as (s, b):
+        signed(s)
+        s.pools[BOT, "BOTDEV"].clear()
+        s.fault("/keys/upload", "500", 100)
+        for n in range(2):
+            peer = Nio(s, "NIODEV%d" % n)
+            if not n:
+                s.dm(NOOR, ROOM, encrypted=True)
+                peer.say("!help")
+                heard(s, peer, 1)
+        s.faults.clear()
+        assert s.wait(lambda: len(s.pools[BOT, "BOTDEV"]) >= 40, 30), "not topped up"
+
+
+def matrix_peers_a_late_key_is_read_late():
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.peer.query()
+        peer.peer.share()
+        peer.shared = True
+        with s.lock:
+            held = s.boxes.pop((BOT, "BOTDEV"))
+            s.marks.pop(("box", BOT, "BOTDEV"), None)
+        peer.say("!help")
+        time.sleep(1)
+        expect(s.ledger(ROOM), [])
+        with s.lock:
+            s.boxes.setdefault((BOT, "BOTDEV"), []).extend(held)
+            s.bump()
+        heard(s, peer, 1)
+
+
+def matrix_peers_unreadable_is_said_once():
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.peer.query()
+        peer.peer.share()
+        peer.shared = True
+        with s.lock:
+            s.boxes.pop((BOT, "BOTDEV"))
+            s.marks.pop(("box", BOT, "BOTDEV"), None)
+        for n in range(3):
+            peer.say("!help")
+        said = heard(s, peer, 1, 60)
+        time.sleep(2)
+        expect(len(s.ledger(ROOM)), 1)
+        assert "cannot be read" in said[0], said
+        peer.anew()
+        peer.say("!events")
+        heard(s, peer, 2)
+
+
+def matrix_peers_nobody_else_speaks_in_clear():
+    """A server's own words in an encrypted room are nobody's."""
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        s.say(NOOR, ROOM, "!help")
+        time.sleep(1)
+        expect(s.ledger(ROOM), [])
+        peer.say("!help")
+        heard(s, peer, 1)
+
+
+def matrix_peers_encryption_is_for_ever():
+    """The server forgets that a room is encrypted: nothing goes out in clear."""
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!help")
+        heard(s, peer, 1)
+        with s.lock:
+            del s.rooms[ROOM]["state"]["m.room.encryption", ""]
+        b.stop()
+        b.start()
+        assert b.ready()
+        peer.say("!events")
+        heard(s, peer, 2)
+        assert all(c.get("algorithm") for c in s.ledger(ROOM)), "in clear"
+
+
+def matrix_peers_files_are_encrypted_too():
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!mydata")
+        assert s.wait(lambda: s.media and s.ledger(ROOM), 10), "no file"
+        time.sleep(0.3)
+        peer.peer.query()
+        peer.peer.sync()
+        files = [e for e in (peer.peer.read(c, "$f%d" % n) for n, c in enumerate(s.ledger(ROOM)))
+                 if "file" in e.source["content"]]
+        assert files, "no encrypted file"
+        content = files[0].source["content"]
+        kind, data, name = s.media[content["file"]["url"].rsplit("/", 1)[1]]
+        expect((kind, name), ("application/octet-stream", None))
+        from nio.crypto.attachments import decrypt_attachment
+        plain = decrypt_attachment(data, content["file"]["key"]["k"],
+                                   content["file"]["hashes"]["sha256"], content["file"]["iv"])
+        assert isinstance(json.loads(plain), dict)
+        assert b"{" not in data[:1] and plain != data
+
+
+def matrix_peers_a_verification_is_declined():
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!help")
+        heard(s, peer, 1)
+        content = peer.peer.olm.group_encrypt(ROOM, {"type": "m.room.message", "content": {
+            "msgtype": "m.key.verification.request", "body": "verify", "to": BOT,
+            "from_device": "NIODEV", "methods": ["m.sas.v1"]}})
+        s.event(ROOM, NOOR, NEW, content)
+        assert s.wait(lambda: len(s.ledger(ROOM)) == 2, 10), "no cancel"
+        peer.peer.sync()
+        got = peer.peer.read(s.ledger(ROOM)[1], "$v")
+        expect(got.source["type"], "m.key.verification.cancel")
+
+
 def main():
     if not os.path.exists(PROGRAM):
         print("ok 1 - matrix_peers # skip %s is not built" % PROGRAM)
