@@ -23,11 +23,19 @@ const struct schema audience_schema = {"audience", audience_steps, audience_colu
 static struct sql counts = {"SELECT " AUDIENCE_LANGUAGE ", p.org, " AUDIENCE_SKIP ", count(*)"
 			    " FROM person p WHERE " AUDIENCE_HOLDS " GROUP BY 1, 2, 3"
 			    " ORDER BY 1, 2, 3"};
+static struct sql networks = {
+    "SELECT network, count(*) FROM (SELECT (SELECT x.network FROM account x JOIN person o"
+    " ON o.id = x.person WHERE x.person = p.id AND x.reachable = 1"
+    " ORDER BY x.network = o.prefer DESC, x.id LIMIT 1) AS network FROM person p"
+    " WHERE " AUDIENCE_HOLDS " AND " AUDIENCE_SKIP " = 0) GROUP BY 1 ORDER BY 1"};
+static struct sql has = {
+    "SELECT 1 FROM person p WHERE p.id = ?12 AND " AUDIENCE_HOLDS " AND " AUDIENCE_SKIP " = 0"};
 static struct sql add = {"INSERT OR IGNORE INTO tag(person, tag) VALUES(?, ?)"};
 static struct sql drop = {"DELETE FROM tag WHERE person = ? AND tag = ?"};
 static struct sql get = {"SELECT 1 FROM tag WHERE person = ? AND tag = ?"};
 static struct sql forget = {"DELETE FROM tag WHERE tag = ?"};
-struct sql *const audience_statements[] = {&counts, &add, &drop, &get, &forget, NULL};
+struct sql *const audience_statements[] = {
+    &counts, &networks, &has, &add, &drop, &get, &forget, NULL};
 
 enum { LISTS = 6 };
 
@@ -87,6 +95,19 @@ audience_each(struct turn *t, const struct audience *audience, int64_t at,
 	}
 }
 
+void
+audience_networks(struct turn *t, const struct audience *audience, int64_t at,
+    void (*each)(struct turn *t, const char *network, int64_t n, void *ctx), void *ctx)
+{
+	struct value values[AUDIENCE_VALUES + 1];
+	struct rows *q;
+
+	audience_values(t, audience, at, values);
+	q = db_query(t->db, &networks, values);
+	while (db_next(q))
+		each(t, db_text(q, 0), db_int(q, 1), ctx);
+}
+
 static void
 add_up(struct turn *t, const struct audience_count *count, void *ctx)
 {
@@ -102,6 +123,17 @@ audience_size(struct turn *t, const struct audience *audience, int64_t at)
 
 	audience_each(t, audience, at, add_up, &sum);
 	return sum;
+}
+
+bool
+audience_has(struct turn *t, const struct audience *audience, int64_t at, int64_t person)
+{
+	struct value values[AUDIENCE_VALUES + 2];
+
+	audience_values(t, audience, at, values);
+	values[AUDIENCE_VALUES] = value_integer(person);
+	values[AUDIENCE_VALUES + 1] = (struct value){.kind = VALUE_END};
+	return db_exists(t->db, &has, values);
 }
 
 #define OR_NONE(list) ((list) ? (list) : "")

@@ -168,6 +168,8 @@ int outbox_rank(enum class class, bool bulk);
 int64_t outbox_expires_s(enum class class);
 /* The card and its shared choices as post_text.body holds them. */
 struct blob outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel);
+/* Back again; NULL: it cannot be opened, or is a deletion. */
+const struct card *outbox_post_card(struct turn *t, int64_t post, struct blob body);
 /* Announcements that wait for this person end unsent; with `all_pushes` matches and reminders too. */
 void outbox_withdraw(struct turn *t, int64_t person, bool all_pushes);
 /* Only what of posts already waits in the outbox: counted as left. */

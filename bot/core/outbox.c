@@ -931,6 +931,15 @@ outbox_expires_s(enum class class)
 	return classes[class].expires_s;
 }
 
+const struct card *
+outbox_post_card(struct turn *t, int64_t post, struct blob body)
+{
+	struct blob plain = seal_unbox(
+	    t->seal, t->arena, (struct blob){NULL, 0}, post, "post_text.body", body);
+
+	return plain.bytes ? unpack(t->arena, plain).card : NULL;
+}
+
 struct blob
 outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel)
 {

@@ -72,12 +72,14 @@ static struct sql set_text = {
     "INSERT OR REPLACE INTO post_text(post, language, body, choices) VALUES(?, ?, ?, ?)"};
 static struct sql last_choices = {"SELECT max(id) FROM choice_set"};
 static struct sql has_text = {"SELECT 1 FROM post_text WHERE post = ?"};
+static struct sql get_text = {"SELECT body FROM post_text WHERE post = ? AND language = ?"};
 static struct sql set_audience = {"UPDATE post SET audience = ? WHERE id = ? AND stage = 0"};
 static struct sql start = {"UPDATE post SET stage = 1, due = ?2, place = 0,"
 			   " expires = iif(expires = 0, ?3, expires) WHERE id = ?1 AND stage = 0"};
 static struct sql pause = {"UPDATE post SET stage = 4 WHERE id = ? AND stage IN (2, 3)"};
 static struct sql resume = {"UPDATE post SET stage = 2 WHERE id = ? AND stage = 4"};
 static struct sql stop = {"UPDATE post SET stage = 5 WHERE id = ? AND stage IN (1, 2, 3, 4)"};
+static struct sql drop = {"UPDATE post SET stage = 6, ended = ? WHERE id = ? AND stage = 0"};
 static struct sql get = {"SELECT stage, original, due, expires, ended, total, class FROM post"
 			 " WHERE id = ? AND feature = ?"};
 static struct sql take_back = {
@@ -87,8 +89,9 @@ static struct sql counts = {
     "SELECT coalesce(w.name, ''), c.language, c.state, c.reason, c.n FROM post_count c"
     " LEFT JOIN network w ON w.number = c.network WHERE c.post = ? ORDER BY 1, 2, 3, 4"};
 static struct sql feature_of = {"SELECT 1 FROM post WHERE id = ? AND feature = ?"};
-struct sql *const post_statements[] = {&add, &set_text, &last_choices, &has_text, &set_audience,
-    &start, &pause, &resume, &stop, &get, &take_back, &in_air, &counts, &feature_of, NULL};
+struct sql *const post_statements[] = {&add, &set_text, &last_choices, &has_text, &get_text,
+    &set_audience, &start, &pause, &resume, &stop, &drop, &get, &take_back, &in_air, &counts,
+    &feature_of, NULL};
 
 static int64_t
 make(struct turn *t, enum op op, enum class class, int64_t original, int64_t expires)
@@ -115,6 +118,18 @@ post_say(struct turn *t, int64_t post, const char *language, struct card *card)
 		choices = db_number(t->db, &last_choices, NONE, 0);
 	}
 	db_run(t->db, &set_text, V(post, language, outbox_post_body(t, post, &parcel), choices));
+}
+
+const struct card *
+post_card(struct turn *t, int64_t post, const char *language)
+{
+	struct rows *q = db_query(t->db, &get_text, V(post, language));
+	const struct card *card = NULL;
+
+	if (db_next(q))
+		card = outbox_post_card(t, post, db_blob(q, 0));
+	db_done(q);
+	return card;
 }
 
 bool
@@ -186,6 +201,12 @@ post_stop(struct turn *t, int64_t post)
 	post_feed_take_back(t, post, STATE_STOPPED);
 	post_feed_poke(t->engine);
 	return true;
+}
+
+void
+post_drop(struct turn *t, int64_t post)
+{
+	db_run(t->db, &drop, V(t->now, post));
 }
 
 int64_t

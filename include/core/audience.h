@@ -40,8 +40,15 @@ struct audience_count {
  * be at `at` (unix s). */
 void audience_each(struct turn *t, const struct audience *audience, int64_t at,
     void (*each)(struct turn *t, const struct audience_count *count, void *ctx), void *ctx);
+/* Those who would get it, by the network it goes to. */
+void audience_networks(struct turn *t, const struct audience *audience, int64_t at,
+    void (*each)(struct turn *t, const char *network, int64_t n, void *ctx), void *ctx);
 /* Only the sum of those who would get it. */
 int64_t audience_size(struct turn *t, const struct audience *audience, int64_t at);
+
+/* Whether this person is in it and would get it. */
+bool audience_has(
+    struct turn *t, const struct audience *audience, int64_t at, int64_t person);
 
 /* As one line of text, and back; the same audience is the same bytes. */
 const char *audience_pack(struct turn *t, const struct audience *audience);

@@ -48,6 +48,8 @@ int64_t post_new(struct turn *t, enum class class, int64_t expires);
 /* What readers of this language get: everyone of them a text, so say each configured language. Its
  * choices are actions and commands, the same for everybody, and never questions of a flow. */
 void post_say(struct turn *t, int64_t post, const char *language, struct card *card);
+/* What was said for this language; NULL: nothing, or it is gone (3 days after the end). */
+const struct card *post_card(struct turn *t, int64_t post, const char *language);
 /* Whether it is one message on every network that is open. */
 bool post_fits(struct turn *t, const struct card *card);
 void post_audience(struct turn *t, int64_t post, const struct audience *audience);
@@ -58,6 +60,9 @@ bool post_pause(struct turn *t, int64_t post);
 bool post_resume(struct turn *t, int64_t post);
 /* For good: only what is in the air still arrives. False: it has ended already. */
 bool post_stop(struct turn *t, int64_t post);
+
+/* Put together but never to be started: its texts go. */
+void post_drop(struct turn *t, int64_t post);
 
 /* A post that takes back every copy of `of` that arrived or may yet: deletes them or, with texts
  * from post_say, replaces them. Stops `of` first. Give it texts, then post_start. 0: there is

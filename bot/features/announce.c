@@ -1,0 +1,926 @@
+/* Announcements on their way: handed in, approved by a second person, a minute of grace, sending
+ * with a card that shows how it goes, stop, pause, recall and the report. */
+#include "announce.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/civil.h"
+#include "base/conf.h"
+#include "base/memory.h"
+#include "base/partners.h"
+#include "base/text.h"
+#include "base/words.h"
+#include "base/zone.h"
+#include "core/approval.h"
+#include "core/audit.h"
+#include "core/join.h"
+#include "core/people.h"
+
+static const char *const steps[] = {
+    "CREATE TABLE announcement(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " author INTEGER REFERENCES person(id) ON DELETE SET NULL, org TEXT NOT NULL,"
+    " wide INTEGER NOT NULL, class INTEGER NOT NULL, state INTEGER NOT NULL DEFAULT 0,"
+    " digest INTEGER NOT NULL, approval INTEGER NOT NULL DEFAULT 0,"
+    " post INTEGER NOT NULL DEFAULT 0, made INTEGER NOT NULL, due INTEGER NOT NULL,"
+    " wall TEXT NOT NULL, zone TEXT NOT NULL, audience TEXT NOT NULL,"
+    " original INTEGER NOT NULL DEFAULT 0, panel INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX announcement_author ON announcement(author);"
+    "CREATE INDEX announcement_post ON announcement(post);",
+    NULL,
+};
+#define RETENTION "[retention] audit days"
+static const struct column columns[] = {
+    {"announcement.id", "number of an announcement, in its footer", RETENTION, NOT_PERSONAL},
+    {"announcement.author", "who hears of its progress and may not approve it", RETENTION,
+	WITH_PERSON},
+    {"announcement.org", "which organisation speaks", RETENTION, NOT_PERSONAL},
+    {"announcement.wide", "whether it goes beyond that organisation", RETENTION, NOT_PERSONAL},
+    {"announcement.class", "whether it is urgent", RETENTION, NOT_PERSONAL},
+    {"announcement.state", "how far it is", RETENTION, NOT_PERSONAL},
+    {"announcement.digest", "whether it waits for the weekly digest", RETENTION, NOT_PERSONAL},
+    {"announcement.approval", "the second person's yes", RETENTION, NOT_PERSONAL},
+    {"announcement.post", "its texts and deliveries", RETENTION, NOT_PERSONAL},
+    {"announcement.made", "when it was handed in", RETENTION, NOT_PERSONAL},
+    {"announcement.due", "the instant, computed from wall and zone", RETENTION, NOT_PERSONAL},
+    {"announcement.wall", "wall time: what was promised", RETENTION, NOT_PERSONAL},
+    {"announcement.zone", "whose clock rules", RETENTION, NOT_PERSONAL},
+    {"announcement.audience", "chips that say who gets it", RETENTION, NOT_PERSONAL},
+    {"announcement.original", "the number it takes back or replaces", RETENTION, NOT_PERSONAL},
+    {"announcement.panel", "the card that shows how it goes", RETENTION, NOT_PERSONAL},
+    {0},
+};
+static const struct schema schema = {"announce", steps, columns};
+
+#define FIELDS \
+	"SELECT id, coalesce(author, 0), org, wide, class, state, digest, approval, post, made," \
+	" due, wall, zone, audience, original, panel FROM announcement "
+static struct sql get = {FIELDS "WHERE id = ?"};
+static struct sql by_approval = {FIELDS "WHERE approval = ?"};
+static struct sql by_post = {FIELDS "WHERE post = ?"};
+static struct sql add = {
+    "INSERT INTO announcement(author, org, wide, class, digest, made, due, wall, zone, audience,"
+    " original) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+static struct sql link_up = {"UPDATE announcement SET approval = ?, post = ? WHERE id = ?"};
+static struct sql set_state = {"UPDATE announcement SET state = ?, due = ? WHERE id = ?"};
+static struct sql set_panel = {"UPDATE announcement SET panel = ? WHERE id = ?"};
+static struct sql timed = {FIELDS "WHERE state IN (0, 1) AND wall <> ''"};
+static struct sql unapproved = {
+    "SELECT id, post FROM announcement WHERE state = 0 AND made < ? LIMIT 50"};
+static struct sql forget = {"DELETE FROM announcement WHERE made < ?"};
+static struct sql *const statements[] = {&get, &by_approval, &by_post, &add, &link_up, &set_state,
+    &set_panel, &timed, &unapproved, &forget, NULL};
+
+enum { GRACE_S = 60, DAY = 86400, PROGRESS_S = 4, APPROVE_S = 7 * DAY, FEW = 10 };
+
+/* ---- rows ---- */
+
+static bool
+read_row(struct rows *q, struct announce *a)
+{
+	if (!db_next(q))
+		return false;
+	*a = (struct announce){
+	    .id = db_int(q, 0),
+	    .author = db_int(q, 1),
+	    .org = db_text(q, 2),
+	    .wide = db_int(q, 3),
+	    .class = (enum class)db_int(q, 4),
+	    .state = (enum announce_state)db_int(q, 5),
+	    .digest = db_int(q, 6),
+	    .approval = db_int(q, 7),
+	    .post = db_int(q, 8),
+	    .made = db_int(q, 9),
+	    .due = db_int(q, 10),
+	    .wall = db_text(q, 11),
+	    .zone = db_text(q, 12),
+	    .audience = db_text(q, 13),
+	    .original = db_int(q, 14),
+	    .panel = db_int(q, 15),
+	};
+	db_done(q);
+	return true;
+}
+
+bool
+announce_get(struct turn *t, int64_t id, struct announce *a)
+{
+	return read_row(db_query(t->db, &get, V(id)), a);
+}
+
+bool
+announce_may(struct turn *t, const struct announce *a)
+{
+	return t->person && (t->person->id == a->author ||
+				people_holds(t, t->person->id, COORDINATORS, a->org) ||
+				people_holds(t, t->person->id, ADMINS, ""));
+}
+
+static char *
+number_of(struct turn *t, int64_t n)
+{
+	return arena_print(t->arena, "%lld", (long long)n);
+}
+
+/* ---- words ---- */
+
+const char *
+announce_count(struct turn *t, int64_t n)
+{
+	return n > 0 && n < FEW ? arena_print(t->arena, "<%d", FEW) : number_of(t, n);
+}
+
+const char *
+announce_org(struct turn *t, const char *language, const char *org)
+{
+	const struct partner *p = *org ? partners_find(t->partners, org) : NULL;
+
+	if (p)
+		return partner_words(&p->name, language, NULL);
+	return *org ? org : words_flat_in(t, language, "announce.network", NULL);
+}
+
+/* The end of an address: at white space, without the punctuation of the sentence around it. */
+static size_t
+address_length(const char *at)
+{
+	size_t n = strcspn(at, " \t\n<>\"");
+
+	while (n && strchr(".,;:!?)*_", at[n - 1]))
+		n--;
+	return n;
+}
+
+/* *bold*, _italic_ and https addresses; everything else is as it was typed. */
+static void
+add_marked(struct turn *t, struct card *card, const char *text)
+{
+	while (*text) {
+		const char *close = NULL;
+		size_t n;
+
+		if ((*text == '*' || *text == '_') && text[1] && !strchr(" \n*_", text[1]))
+			close = strpbrk(text + 1, *text == '*' ? "*\n" : "_\n");
+		if (close && *close == *text) {
+			card_text(card, arena_copy(t->arena, text + 1, (size_t)(close - text - 1)),
+			    *text == '*' ? SPAN_BOLD : SPAN_ITALIC);
+			text = close + 1;
+			continue;
+		}
+		if (!strncmp(text, "https://", 8) && (n = address_length(text)) > 8) {
+			const char *address = arena_copy(t->arena, text, n);
+
+			card_link(card, address, address);
+			text += n;
+			continue;
+		}
+		n = 1 + strcspn(text + 1, "*_h");
+		card_text(card, arena_copy(t->arena, text, n), 0);
+		text += n;
+	}
+}
+
+struct card *
+announce_card(struct turn *t, const char *language, const char *text, const char *written_in,
+    const char *org, int64_t number)
+{
+	struct card *card = card_new(t->arena);
+
+	if (!strcmp(language, "ar") || !strcmp(language, "he"))
+		card->flags |= CARD_RTL;
+	add_marked(t, card, text);
+	if (strcmp(written_in, language))
+		card_paragraph(
+		    card, words_in(t, language, "engine.fallback_language", "language",
+			      words_flat_in(t, written_in, "language.name", NULL), NULL));
+	card_paragraph(
+	    card, words_in(t, language, "announce.footer", "org", announce_org(t, language, org),
+		      "number", number ? number_of(t, number) : "…", NULL));
+	choose_text(t, card, words_flat_in(t, language, "feedback.button", NULL), "feedback.write",
+	    number_of(t, number));
+	return card;
+}
+
+/* What the second person says yes to: every word of every language, who gets it, and when. */
+static struct blob
+content_of(struct turn *t, const struct announce *a)
+{
+	struct buf b = {.maximum = 1 << 20};
+	struct blob out;
+
+	buf_print(&b, "%d\n%d\n%s\n%s\n%s\n%lld\n", (int)a->class, a->digest, a->wall, a->zone,
+	    a->audience, (long long)a->original);
+	for (int i = 0; i < words_count(t->words); i++) {
+		const struct card *card =
+		    a->post ? post_card(t, a->post, words_language(t->words, i)) : NULL;
+		struct card_bytes bytes = {NULL, 0};
+
+		if (card)
+			bytes = card_pack(t->arena, card);
+		buf_print(&b, "%zu\n", bytes.length);
+		buf_add(&b, bytes.bytes ? (const void *)bytes.bytes : "", bytes.length);
+	}
+	out = (struct blob){arena_copy(t->arena, b.bytes, b.length), b.length};
+	buf_free(&b);
+	return out;
+}
+
+/* ---- handing in ---- */
+
+static int64_t
+due_of(struct turn *t, const struct announce *a)
+{
+	const struct zone *zone = zone_find(t->zones, a->zone);
+	struct civil wall;
+
+	if (!a->wall[0] || !zone || !civil_read(a->wall, &wall))
+		return 0;
+	return zone_instant(zone, &wall);
+}
+
+static void
+say_texts(struct turn *t, const struct announce *a, const char *const *text, const char *fallback)
+{
+	const char *instead = "";
+
+	for (int i = 0; i < words_count(t->words); i++)
+		if (!strcmp(words_language(t->words, i), fallback))
+			instead = text[i];
+	for (int i = 0; i < words_count(t->words); i++) {
+		const char *language = words_language(t->words, i);
+		bool own = text[i][0] != 0;
+
+		post_say(t, a->post, language,
+		    announce_card(t, language, own ? text[i] : instead, own ? language : fallback,
+			a->org, a->original ? a->original : a->id));
+	}
+}
+
+int64_t
+announce_hand_in(
+    struct turn *t, const struct announce *like, const char *const *text, const char *fallback)
+{
+	const struct feature *was = t->feature;
+	struct announce a = *like, original;
+	int64_t expires = t->now + APPROVE_S;
+
+	t->feature = &feature_announce;
+	if (a.original) {
+		if (!announce_get(t, a.original, &original) || !announce_may(t, &original))
+			return 0;
+		a.org = original.org;
+		a.wide = original.wide;
+		a.digest = false;
+		a.audience = "";
+	}
+	a.due = due_of(t, &a);
+	a.post = a.original ? post_recall(t, original.post, true) : post_new(t, a.class, 0);
+	if (!a.post)
+		return 0;
+	a.id = db_insert(t->db, &add,
+	    V(a.author, a.org, a.wide, (int)a.class, a.digest, t->now, a.due, a.wall, a.zone,
+		a.audience, a.original));
+	say_texts(t, &a, text, fallback);
+	if (a.due && a.due < expires)
+		expires = a.due;
+	a.approval = approval_open(t, "announce", a.id, a.wide ? ADMINS : COORDINATORS | ADMINS,
+	    a.wide ? "" : a.org, content_of(t, &a), expires);
+	db_run(t->db, &link_up, V(a.approval, a.post, a.id));
+	audit(t, "announce.hand_in", a.id);
+	t->feature = was;
+	return a.id;
+}
+
+/* ---- the code again ---- */
+
+static void
+ask_code(struct turn *t)
+{
+	say(t, words(t, "announce.code", NULL));
+}
+
+static enum next
+answer_code(struct turn *t)
+{
+	struct card *card;
+
+	if (!t->text[0] || !join_again(t, t->text)) {
+		say(t, words(t, "announce.code_wrong", NULL));
+		return AGAIN;
+	}
+	card = words(t, "announce.code_right", NULL);
+	choose(t, card, "announce.go_on", flow_get(t, "what"), flow_get(t, "value"));
+	say(t, card);
+	return DONE;
+}
+
+static const struct step code_steps[] = {
+    {.name = "code", .ask = ask_code, .answer = answer_code, .takes_numbers = true},
+    {0},
+};
+static const struct flow flow_code = {
+    .name = "announce.code", .access = COORDINATORS | ADMINS, .steps = code_steps};
+
+bool
+announce_must_confirm(struct turn *t, const char *what, const char *value)
+{
+	const char *kept = arena_string(t->arena, value);
+
+	if (!people_must_confirm(t, t->person->id))
+		return false;
+	flow_begin(t, &flow_code);
+	flow_set(t, "what", what);
+	flow_set(t, "value", kept);
+	return true;
+}
+
+/* ---- approving ---- */
+
+static void
+gone(struct turn *t)
+{
+	say(t, words(t, "announce.gone", NULL));
+}
+
+/* A list of chips in the reader's words; "" for none. */
+static const char *
+named(struct turn *t, const char *list, const char *prefix)
+{
+	const char *out = "";
+
+	for (; list && *list; list += strspn(list, " ")) {
+		size_t n = strcspn(list, " ");
+		const char *id = arena_copy(t->arena, list, n), *name = id;
+		const char *key = arena_print(t->arena, "match.%s.%s", prefix, id);
+
+		if (!strcmp(prefix, "language"))
+			name = words_flat_in(t, id, "language.name", NULL);
+		else if (!strcmp(prefix, "org"))
+			name = announce_org(t, t->language, id);
+		else if (words_has(t->words, key))
+			name = words_flat(t, key, NULL);
+		out = arena_print(t->arena, "%s%s%s", out, *out ? ", " : "", name);
+		list += n;
+	}
+	return out;
+}
+
+static void
+add_named(struct turn *t, struct card *card, const char *title, const char *names)
+{
+	if (*names)
+		card_line(card, words(t, "announce.count", "name", words_flat(t, title, NULL), "n",
+				    names, NULL));
+}
+
+/* To whom and when: part of what is approved. */
+static void
+add_plan(struct turn *t, struct card *card, const struct announce *a)
+{
+	struct audience to = audience_unpack(t, a->audience);
+
+	if (!a->original) {
+		card_line(card, words(t, "announce.to", "org",
+				    a->wide ? words_flat(t, "announce.wide", NULL)
+					    : announce_org(t, t->language, a->org),
+				    "n", announce_count(t, audience_size(t, &to, t->now)), NULL));
+		add_named(t, card, "announce.orgs", named(t, to.orgs, "org"));
+		add_named(t, card, "announce.languages", named(t, to.languages, "language"));
+		add_named(t, card, "announce.topics", named(t, to.topics, "topic"));
+		add_named(t, card, "announce.regions", named(t, to.regions, "region"));
+		add_named(t, card, "announce.events", named(t, to.events, "event"));
+		add_named(t, card, "announce.groups", named(t, to.groups, "group"));
+		if (to.roles)
+			card_line(card, words(t, "announce.coordinators", NULL));
+	}
+	if (a->wall[0])
+		card_line(card, words(t, "announce.at", "time", a->wall, "zone", a->zone, NULL));
+	else
+		card_line(card, words(t,
+				    a->digest		       ? "announce.when_digest"
+				    : a->class == CLASS_URGENT ? "announce.when_urgent"
+							       : "announce.when_now",
+				    NULL));
+}
+
+/* What waits for a yes, in every language, as it will be read. */
+static void
+look(struct turn *t)
+{
+	int64_t approval = strtoll(t->value, NULL, 10);
+	struct announce a;
+	struct card *card;
+
+	if (!read_row(db_query(t->db, &by_approval, V(approval)), &a) || !announce_may(t, &a)) {
+		gone(t);
+		return;
+	}
+	for (int i = 0; i < words_count(t->words); i++) {
+		const char *language = words_language(t->words, i);
+		const struct card *text = post_card(t, a.post, language);
+		struct card *shown = words(t, "announce.reads", "language",
+		    words_flat_in(t, language, "language.name", NULL), NULL);
+
+		if (!text)
+			continue;
+		card_paragraph(shown, text);
+		shown->choices = NULL;
+		say(t, shown);
+	}
+	card = announce_panel(t, t->language, &a);
+	card->choices = card->last_choice = NULL;
+	add_plan(t, card, &a);
+	if (t->person->id == a.author) {
+		choose(t, card, "announce.withdraw", "announce.withdraw", number_of(t, a.id));
+	} else if (a.state == ANNOUNCE_WAITING) {
+		choose(t, card, "announce.yes", "announce.give", t->value);
+		choose(t, card, "announce.no", "announce.refuse", t->value);
+		card_same_row(card);
+	}
+	say(t, card);
+}
+
+static void
+tell_author(struct turn *t, const struct announce *a, const char *key)
+{
+	if (a->author)
+		tell(t, a->author, CLASS_EVENT_CHANGE, 0,
+		    words_in(
+			t, language_of(t, a->author), key, "number", number_of(t, a->id), NULL));
+}
+
+static void
+answered(struct turn *t, enum approval_answer answer)
+{
+	static const char *const keys[] = {
+	    [APPROVAL_OWN] = "approval.own",
+	    [APPROVAL_NOT_FOR_THEM] = "approval.not_for_you",
+	    [APPROVAL_CHANGED] = "approval.changed",
+	    [APPROVAL_GONE] = "approval.gone",
+	};
+
+	say(t, words(t, keys[answer], NULL));
+}
+
+/* A minute in which it can still be stopped, or the wall time promised, whichever is later. */
+static void
+plan(struct turn *t, const struct announce *a)
+{
+	int64_t due = due_of(t, a);
+
+	if (due < t->now + GRACE_S)
+		due = t->now + GRACE_S;
+	db_run(t->db, &set_state, V((int)ANNOUNCE_PLANNED, a->digest ? t->now : due, a->id));
+	if (a->digest)
+		return;
+	if (due > t->now + GRACE_S)
+		job_at(t, "announce.start", number_of(t, a->id), due - GRACE_S, "");
+	else
+		announce_start(t, a->id, due);
+}
+
+static void
+give(struct turn *t)
+{
+	int64_t approval = strtoll(t->value, NULL, 10);
+	enum approval_answer answer;
+	struct announce a;
+
+	if (!read_row(db_query(t->db, &by_approval, V(approval)), &a)) {
+		gone(t);
+		return;
+	}
+	if (announce_must_confirm(t, "announce.approve", t->value))
+		return;
+	answer = approval_give(t, approval, content_of(t, &a));
+	if (answer != APPROVAL_DONE) {
+		answered(t, answer);
+		return;
+	}
+	audit(t, "announce.approve", a.id);
+	plan(t, &a);
+	edit(t, words(t, a.digest ? "announce.approved_digest" : "announce.approved", "number",
+		    number_of(t, a.id), NULL));
+	if (a.digest || due_of(t, &a) > t->now + GRACE_S)
+		tell_author(t, &a, "announce.approved_later");
+}
+
+static void
+never(struct turn *t, int64_t id, int64_t post)
+{
+	db_run(t->db, &set_state, V((int)ANNOUNCE_REFUSED, 0, id));
+	post_drop(t, post);
+}
+
+static void
+refuse(struct turn *t)
+{
+	int64_t approval = strtoll(t->value, NULL, 10);
+	enum approval_answer answer = approval_refuse(t, approval);
+	struct announce a;
+
+	if (answer != APPROVAL_DONE) {
+		answered(t, answer);
+		return;
+	}
+	if (!read_row(db_query(t->db, &by_approval, V(approval)), &a))
+		return;
+	audit(t, "announce.refuse", a.id);
+	never(t, a.id, a.post);
+	edit(t, words(t, "announce.refused", "number", number_of(t, a.id), NULL));
+	tell_author(t, &a, "announce.refused");
+}
+
+/* ---- on its way ---- */
+
+/* Asked once more at the last moment: exactly these words, and a second person's yes to them. */
+void
+announce_start(struct turn *t, int64_t id, int64_t due)
+{
+	const struct feature *was = t->feature;
+	struct audience audience;
+	struct announce a;
+	int64_t panel;
+
+	t->feature = &feature_announce;
+	if (!announce_get(t, id, &a) || a.state != ANNOUNCE_PLANNED ||
+	    !approval_holds(t, a.approval, content_of(t, &a))) {
+		t->feature = was;
+		return;
+	}
+	if (!a.original) {
+		audience = audience_unpack(t, a.audience);
+		post_audience(t, a.post, &audience);
+	}
+	post_start(t, a.post, due);
+	db_run(t->db, &set_state, V((int)ANNOUNCE_GOING, due, a.id));
+	audit(t, "announce.start", a.id);
+	a.state = ANNOUNCE_GOING;
+	a.due = due;
+	if (a.author) {
+		panel = tell(t, a.author, CLASS_EVENT_CHANGE, 0,
+		    announce_panel(t, language_of(t, a.author), &a));
+		db_run(t->db, &set_panel, V(panel, a.id));
+	}
+	t->feature = was;
+}
+
+/* The promised wall time is what counts: when the rules of its zone changed, so did the instant. */
+static void
+start_job(struct turn *t)
+{
+	int64_t id = strtoll(t->key, NULL, 10), due;
+	struct announce a;
+
+	if (!announce_get(t, id, &a) || a.state != ANNOUNCE_PLANNED)
+		return;
+	due = due_of(t, &a);
+	if (due > t->now + GRACE_S)
+		job_at(t, "announce.start", t->key, due - GRACE_S, "");
+	else
+		announce_start(t, id, due > t->now ? due : t->now + GRACE_S);
+}
+
+static void
+zones_changed(struct turn *t)
+{
+	struct rows *q = db_query(t->db, &timed, NONE);
+	int64_t ids[64];
+	int n = 0;
+
+	while (n < 64 && db_next(q))
+		ids[n++] = db_int(q, 0);
+	db_done(q);
+	for (int i = 0; i < n; i++) {
+		struct announce a;
+		int64_t due;
+
+		if (!announce_get(t, ids[i], &a) || (due = due_of(t, &a)) == a.due || !due)
+			continue;
+		db_run(t->db, &set_state, V((int)a.state, due, a.id));
+		if (a.state == ANNOUNCE_PLANNED)
+			job_at(t, "announce.start", number_of(t, a.id), due - GRACE_S, "");
+	}
+}
+
+/* ---- the card that shows how it goes ---- */
+
+static const char *
+stage_key(const struct announce *a, const struct post_report *r)
+{
+	static const char *const stages[] = {
+	    [POST_NEW] = "announce.stage_waiting",
+	    [POST_FREEZING] = "announce.stage_freezing",
+	    [POST_READY] = "announce.stage_ready",
+	    [POST_SENDING] = "announce.stage_sending",
+	    [POST_PAUSED] = "announce.stage_paused",
+	    [POST_STOPPING] = "announce.stage_stopping",
+	    [POST_STOPPED] = "announce.stage_stopped",
+	    [POST_DONE] = "announce.stage_done",
+	};
+
+	if (a->state == ANNOUNCE_REFUSED)
+		return "announce.stage_refused";
+	if (a->state == ANNOUNCE_DIGESTED)
+		return "announce.stage_digested";
+	if (a->state == ANNOUNCE_PLANNED)
+		return a->digest ? "announce.stage_digest" : "announce.stage_planned";
+	return stages[r->stage];
+}
+
+static void
+report_line(struct turn *t, struct card *card, const char *language, const char *key, int64_t n)
+{
+	if (n)
+		card_line(card, words_in(t, language, key, "n", number_of(t, n), NULL));
+}
+
+struct lines {
+	struct card *card;
+	const char *language;
+};
+
+static void
+detail_line(struct turn *t, const struct post_count *count, void *ctx)
+{
+	static const char *const fates[] = {[POST_DELIVERED] = "announce.delivered",
+	    [POST_REFUSED] = "announce.refused_n",
+	    [POST_EXPIRED] = "announce.expired",
+	    [POST_DOUBT] = "announce.doubt",
+	    [POST_STOPPED_BEFORE] = "announce.stopped",
+	    [POST_LEFT] = "announce.left"};
+	struct lines *l = ctx;
+	const char *language = count->language[0] ? count->language : "en";
+
+	if (count->fate == POST_SKIPPED || !fates[count->fate])
+		return;
+	card_line(l->card, words_in(t, l->language, "announce.detail", "language",
+			       words_flat_in(t, language, "language.name", NULL), "network",
+			       count->network, "what",
+			       words_flat_in(t, l->language, fates[count->fate], "n",
+				   number_of(t, count->n), NULL),
+			       NULL));
+}
+
+static void
+add_report(struct turn *t, struct card *card, const char *language, const struct announce *a,
+    const struct post_report *r)
+{
+	struct lines lines = {card, language};
+
+	card_line(
+	    card, words_in(t, language, "announce.sum", "n", number_of(t, r->audience), NULL));
+	report_line(t, card, language, "announce.delivered", r->delivered);
+	report_line(t, card, language, "announce.refused_n", r->refused);
+	report_line(t, card, language, "announce.expired", r->expired);
+	report_line(t, card, language, "announce.doubt", r->doubt);
+	report_line(t, card, language, "announce.stopped", r->stopped);
+	report_line(t, card, language, "announce.left", r->left);
+	report_line(t, card, language, "announce.skipped_consent", r->skipped[SKIP_CONSENT]);
+	report_line(t, card, language, "announce.skipped_blocked", r->skipped[SKIP_BLOCKED]);
+	report_line(t, card, language, "announce.skipped_paused", r->skipped[SKIP_PAUSED]);
+	report_line(t, card, language, "announce.waiting", r->waiting);
+	report_line(t, card, language, "announce.in_air", r->in_air);
+	if (r->stage >= POST_STOPPED && r->audience >= FEW)
+		post_each(t, a->post, detail_line, &lines);
+}
+
+struct card *
+announce_panel(struct turn *t, const char *language, const struct announce *a)
+{
+	const struct feature *was = t->feature;
+	char *number = number_of(t, a->id);
+	struct post_report r = {0};
+	struct card *card;
+
+	t->feature = &feature_announce;
+	post_report(t, a->post, &r);
+	card = words_in(t, language, "announce.panel", "number", number, "org",
+	    announce_org(t, language, a->org), NULL);
+	card_line(card, words_in(t, language, stage_key(a, &r), NULL));
+	if (a->original)
+		card_line(card,
+		    words_in(t, language, a->approval ? "announce.replaces" : "announce.takes_back",
+			"number", number_of(t, a->original), NULL));
+	if (a->state == ANNOUNCE_GOING)
+		add_report(t, card, language, a, &r);
+	t->feature = was;
+#define CHOICE(label, action) \
+	choose_text(t, card, words_flat_in(t, language, label, NULL), action, number)
+	if (a->state == ANNOUNCE_WAITING || a->state == ANNOUNCE_PLANNED)
+		CHOICE("announce.withdraw", "announce.withdraw");
+	if (a->state != ANNOUNCE_GOING)
+		return card;
+	if (r.stage < POST_STOPPING)
+		CHOICE("announce.stop", "announce.stop");
+	if (r.stage == POST_READY || r.stage == POST_SENDING)
+		CHOICE("announce.pause", "announce.pause");
+	if (r.stage == POST_PAUSED)
+		CHOICE("announce.resume", "announce.go");
+	if (r.delivered && !r.of) {
+		CHOICE("announce.recall", "announce.recall");
+		CHOICE("announce.replace", "announce.replace");
+	}
+#undef CHOICE
+	return card;
+}
+
+static void
+refresh(struct turn *t, const struct announce *a)
+{
+	if (a->panel && a->author)
+		edit_delivery(t, a->panel, announce_panel(t, language_of(t, a->author), a));
+}
+
+/* Every few seconds while it goes out. */
+static void
+progress(struct turn *t)
+{
+	struct announce a;
+	struct post_report r;
+
+	if (!announce_get(t, strtoll(t->key, NULL, 10), &a) || !post_report(t, a.post, &r))
+		return;
+	refresh(t, &a);
+	if (r.stage == POST_SENDING || r.stage == POST_STOPPING)
+		job_at(t, "announce.progress", t->key, t->now + PROGRESS_S, "");
+}
+
+/* A new stage: at once on the card; at the end a message of its own, so that it is seen. */
+static void
+stage(struct turn *t)
+{
+	struct post_report r;
+	struct announce a;
+
+	if (!read_row(db_query(t->db, &by_post, V(t->post)), &a) || !post_report(t, t->post, &r))
+		return;
+	if (r.stage == POST_SENDING)
+		job_at(t, "announce.progress", number_of(t, a.id), t->now + PROGRESS_S, "");
+	if (r.stage < POST_STOPPED) {
+		refresh(t, &a);
+		return;
+	}
+	job_cancel(t, "announce.progress", number_of(t, a.id));
+	refresh(t, &a);
+	if (a.author)
+		tell(t, a.author, CLASS_EVENT_CHANGE, 0,
+		    announce_panel(t, language_of(t, a.author), &a));
+}
+
+/* ---- steering ---- */
+
+static bool
+chosen_one(struct turn *t, struct announce *a)
+{
+	if (announce_get(t, strtoll(t->value, NULL, 10), a) && announce_may(t, a))
+		return true;
+	gone(t);
+	return false;
+}
+
+static void
+show(struct turn *t, struct announce *a)
+{
+	announce_get(t, a->id, a);
+	edit(t, announce_panel(t, t->language, a));
+}
+
+static void
+stop(struct turn *t)
+{
+	struct announce a;
+
+	if (!chosen_one(t, &a))
+		return;
+	if (post_stop(t, a.post))
+		audit(t, "announce.stop", a.id);
+	show(t, &a);
+}
+
+static void
+pause(struct turn *t)
+{
+	struct announce a;
+
+	if (!chosen_one(t, &a))
+		return;
+	if (post_pause(t, a.post))
+		audit(t, "announce.pause", a.id);
+	show(t, &a);
+}
+
+static void
+go(struct turn *t)
+{
+	struct announce a;
+
+	if (!chosen_one(t, &a))
+		return;
+	if (post_resume(t, a.post))
+		audit(t, "announce.resume", a.id);
+	show(t, &a);
+}
+
+static void
+panel(struct turn *t)
+{
+	struct announce a;
+
+	if (chosen_one(t, &a))
+		say(t, announce_panel(t, t->language, &a));
+}
+
+/* Before it began: its approval is void and it never will. */
+static void
+withdraw(struct turn *t)
+{
+	struct announce a;
+
+	if (!chosen_one(t, &a))
+		return;
+	if (a.state == ANNOUNCE_WAITING || a.state == ANNOUNCE_PLANNED) {
+		approval_withdraw(t, a.approval);
+		job_cancel(t, "announce.start", number_of(t, a.id));
+		never(t, a.id, a.post);
+		audit(t, "announce.withdraw", a.id);
+	}
+	show(t, &a);
+}
+
+/* Taking every copy back needs one person only: a wrong message must not wait for a second. */
+static void
+recall(struct turn *t)
+{
+	struct announce a, back;
+	int64_t post;
+
+	if (!chosen_one(t, &a))
+		return;
+	post = post_recall(t, a.post, false);
+	if (!post) {
+		say(t, words(t, "announce.nothing_left", NULL));
+		return;
+	}
+	back = (struct announce){.org = a.org, .wide = a.wide, .class = CLASS_ANNOUNCEMENT};
+	back.id = db_insert(t->db, &add,
+	    V(t->person->id, a.org, a.wide, (int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a.zone,
+		"", a.id));
+	db_run(t->db, &link_up, V(0, post, back.id));
+	db_run(t->db, &set_state, V((int)ANNOUNCE_GOING, t->now, back.id));
+	post_start(t, post, t->now);
+	audit(t, "announce.recall", a.id);
+	announce_get(t, back.id, &back);
+	db_run(t->db, &set_panel,
+	    V(tell(t, t->person->id, CLASS_EVENT_CHANGE, 0, announce_panel(t, t->language, &back)),
+		back.id));
+}
+
+static void
+prune(struct turn *t)
+{
+	struct rows *q = db_query(t->db, &unapproved, V(t->now - APPROVE_S - DAY));
+
+	while (db_next(q))
+		never(t, db_int(q, 0), db_int(q, 1));
+	db_run(t->db, &forget, V(t->now - DAY * conf_number(t->conf, "retention", NULL, "audit")));
+}
+
+static void
+happened(struct turn *t, enum happening what)
+{
+	if (what == HAPPENED_POST)
+		stage(t);
+	if (what == HAPPENED_ZONES || what == HAPPENED_START)
+		zones_changed(t);
+}
+
+static const struct action actions[] = {
+    {"announce.approve", COORDINATORS | ADMINS, look},
+    {"announce.give", COORDINATORS | ADMINS, give},
+    {"announce.refuse", COORDINATORS | ADMINS, refuse},
+    {"announce.panel", COORDINATORS | ADMINS, panel},
+    {"announce.stop", COORDINATORS | ADMINS, stop},
+    {"announce.pause", COORDINATORS | ADMINS, pause},
+    {"announce.go", COORDINATORS | ADMINS, go},
+    {"announce.withdraw", COORDINATORS | ADMINS, withdraw},
+    {"announce.recall", COORDINATORS | ADMINS, recall},
+    {0},
+};
+static const struct flow *const flows[] = {&flow_code, NULL};
+static const struct job jobs[] = {
+    {.name = "announce.start", .run = start_job},
+    {.name = "announce.progress", .run = progress},
+    {.name = "announce.prune", .every_s = DAY, .run = prune},
+    {0},
+};
+
+const struct feature feature_announce = {
+    .name = "announce",
+    .schema = &schema,
+    .statements = statements,
+    .actions = actions,
+    .flows = flows,
+    .jobs = jobs,
+    .happened = happened,
+};
