@@ -11,6 +11,7 @@
 struct bodies {
 	struct buf plain, html;
 	bool markup; /* the HTML says more than the plain text */
+	struct arena *arena;
 };
 
 static void
@@ -33,37 +34,11 @@ put_escaped(struct buf *html, const char *text, size_t length)
 	buf_add(html, text + from, length - from);
 }
 
-/* A stranger's words must not close their isolate: U+2066-2069, U+202A-202E. */
-static bool
-is_control(const char *text)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	return p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) ||
-				   (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
-}
-
 static void
 put_both(struct bodies *b, const char *text, size_t length)
 {
 	buf_add(&b->plain, text, length);
 	put_escaped(&b->html, text, length);
-}
-
-static void
-put_name(struct bodies *b, const char *name)
-{
-	size_t from = 0, i = 0;
-
-	put_both(b, TEXT_FSI, 3);
-	for (; name[i]; i++)
-		if (is_control(name + i)) {
-			put_both(b, name + from, i - from);
-			i += 2;
-			from = i + 1;
-		}
-	put_both(b, name + from, i - from);
-	put_both(b, TEXT_PDI, 3);
 }
 
 static bool
@@ -117,11 +92,12 @@ close_tags(struct bodies *b, const struct span *span)
 static void
 put_span(struct bodies *b, const struct span *span)
 {
+	/* Each line of a stranger's words in an isolate of its own. */
+	const char *text =
+	    span->style & SPAN_NAME ? text_isolate(b->arena, span->text) : span->text;
+
 	open_tags(b, span);
-	if (span->style & SPAN_NAME)
-		put_name(b, span->text);
-	else
-		put_both(b, span->text, strlen(span->text));
+	put_both(b, text, strlen(text));
 	close_tags(b, span);
 }
 
@@ -151,7 +127,9 @@ bodies_make(struct bodies *b, const struct card *card)
 {
 	int number = 0;
 
-	*b = (struct bodies){.plain.maximum = MATRIX_BODY_BYTES, .html.maximum = MATRIX_BODY_BYTES};
+	*b = (struct bodies){.plain.maximum = MATRIX_BODY_BYTES,
+	    .html.maximum = MATRIX_BODY_BYTES,
+	    .arena = card->arena};
 	buf_string(&b->plain, "");
 	buf_string(&b->html, "");
 	for (const struct span *s = card->spans; s; s = s->next)

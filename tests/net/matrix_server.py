@@ -51,6 +51,7 @@ class Homeserver(matrix_keys.Server):
         self.hook, self.count = None, 0
         self.stuck = None        # (since, answer): the same for ever
         self.open = 0
+        self.foreign = {}        # tokens of recorded answers: the position they stand for
         self.deleted = set()
 
     # ---- life ----
@@ -210,6 +211,9 @@ class Homeserver(matrix_keys.Server):
         headers = {}
         if fault and fault not in ("after", "half"):
             status, answer, kind, headers = self.faulty(fault)
+            if path.endswith("/sync") and fault.startswith("as:"):
+                token = json.loads(answer).get("next_batch")
+                self.foreign[token] = query.get("since", "s0")
         else:
             status, answer = self.answer(h, method, path, query, body)
         if self.hook:
@@ -257,6 +261,9 @@ class Homeserver(matrix_keys.Server):
                 "application/json", {"Retry-After": str(-(-ms // 1000))}
         if what.startswith("raw:"):
             return 200, what[4:].encode("utf-8", "surrogatepass"), "application/json", {}
+        if what.startswith("as:"):
+            _, status, text = what.split(":", 2)
+            return int(status), text.encode(), "application/json", {}
         if what.startswith("no:"):
             _, status, code = what.split(":")
             return int(status), {"errcode": code, "error": code}, "application/json", {}
@@ -570,9 +577,12 @@ class Homeserver(matrix_keys.Server):
     def on_sync(self, r):
         since = None
         if r["query"].get("since") is not None:
-            if not re.fullmatch(r"s\d+", r["query"]["since"]):
+            token = r["query"]["since"]
+            while token in self.foreign and self.foreign[token] != token:
+                token = self.foreign[token]
+            if not re.fullmatch(r"s\d+", token):
                 raise No(400, "M_UNKNOWN")
-            since = int(r["query"]["since"][1:])
+            since = int(token[1:])
         wanted = r["query"].get("filter", "{}")
         filter_ = json.loads(wanted) if wanted.startswith("{") else self.filters.get(wanted)
         if filter_ is None:
