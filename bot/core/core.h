@@ -156,6 +156,9 @@ const struct feature *feature_named(struct engine *e, const char *name);
 
 /* outbox.c */
 void outbox_want(struct turn *t, struct wanted *w);
+/* A network that remembers people leaves this one's chat and forgets them, when all that is still
+ * to be said and deleted there had its time. */
+void say_farewell(struct turn *t, struct network *n, const char *who, const char *where);
 void outbox_keep(struct turn *t); /* the turn's wants become rows */
 void outbox_ship(struct engine *e);
 bool outbox_pick(struct engine *e); /* rows that may go now become trying; inside a transaction */

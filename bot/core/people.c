@@ -637,8 +637,13 @@ people_erase(struct turn *t, int64_t person)
 	t->subject = person;
 	happen(t, HAPPENED_LEAVING);
 	q = db_query(t->db, &accounts_of, V(person));
-	while (db_next(q))
+	while (db_next(q)) {
+		const char *who, *where;
+
 		db_run(t->db, &remember_erasure, V(db_blob(q, 3), t->now / DAY * DAY));
+		if (people_address(t, db_int(q, 0), &who, &where))
+			say_farewell(t, network_named(t->engine, db_text(q, 1)), who, where);
+	}
 	db_run(t->db, &wipe_slot, V(person));
 	db_run(t->db, &delete_person, V(person));
 	if (t->person && t->person->id == person)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HOLES = 16 };
+enum { HOLES = 16, FAREWELL_MS = 600000 };
 
 static struct hole *
 holes_of(struct turn *t, va_list list)
@@ -222,6 +222,21 @@ say_erased(struct turn *t, struct card *card)
 	w->parcel.where = t->event->where;
 	w->chat = chat_number(t, t->event->where);
 	w->parcel.card = card;
+	outbox_want(t, w);
+}
+
+void
+say_farewell(struct turn *t, struct network *n, const char *who, const char *where)
+{
+	struct wanted *w;
+
+	if (!n || !n->transport->remembers)
+		return;
+	w = wanted(t, n, OP_LEAVE, CLASS_SERVICE);
+	w->parcel.who = who;
+	w->parcel.where = where;
+	w->chat = chat_number(t, where);
+	w->due = engine_now_ms(t->engine) + FAREWELL_MS;
 	outbox_want(t, w);
 }
 

@@ -234,6 +234,7 @@ matrix_close(struct transport *transport)
 	if (m->crypto)
 		matrix_crypto_free(m->crypto);
 	matrix_state_free(m->own);
+	json_decref(m->spoke);
 	free_loaded(m);
 	free_strings(m);
 	arena_free(m->arena);
@@ -345,6 +346,7 @@ matrix_new(const struct matrix_options *o)
 	    .ops = &ops,
 	    .slots = o->connections > 0 ? o->connections : 8,
 	    .text_scalars = MATRIX_BODY_SCALARS,
+	    .remembers = true,
 	    .repeats_safely = true,
 	    .per_second = o->per_second,
 	    .command_sign = '!',

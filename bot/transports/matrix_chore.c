@@ -19,6 +19,7 @@ enum {
 	JOIN_EVERY_MS = 10000,
 	GAP_PAGE = 50,
 	GAP_PAGES = 40,
+	TYPING_MS = 10000,
 };
 
 struct matrix_chore {
@@ -339,6 +340,11 @@ begin(struct matrix_chore *c)
 	case MATRIX_CHORE_VERIFY:
 		cancel_verification(c);
 		return false;
+	case MATRIX_CHORE_TYPING:
+		ask(c, "matrix typing", "PUT",
+		    matrix_path(m, "/_matrix/client/v3/rooms/%s/typing/%s", c->room, m->user, NULL),
+		    json_pack("{s:b,s:i}", "typing", 1, "timeout", TYPING_MS));
+		break;
 	case MATRIX_CHORE_LOGOUT:
 		ask(c, "matrix logout", "POST", "/_matrix/client/v3/logout", json_object());
 		break;
@@ -351,7 +357,8 @@ begin(struct matrix_chore *c)
 static void
 again(struct matrix_chore *c, int64_t wait_ms)
 {
-	if (c->kind == MATRIX_CHORE_RECEIPT || ++c->tries > TRIES_MOST) {
+	if (c->kind == MATRIX_CHORE_RECEIPT || c->kind == MATRIX_CHORE_TYPING ||
+	    ++c->tries > TRIES_MOST) {
 		chore_end(c);
 		return;
 	}
@@ -464,6 +471,7 @@ came_good(struct matrix_chore *c, const json_t *answer, int status)
 	case MATRIX_CHORE_RECEIPT:
 	case MATRIX_CHORE_VERIFY:
 	case MATRIX_CHORE_LOGOUT:
+	case MATRIX_CHORE_TYPING:
 		chore_end(c);
 		break;
 	}

@@ -102,6 +102,7 @@ struct matrix {
 	double joins; /* that may go now */
 	int64_t joins_ms;
 	int64_t ignored_invites;
+	json_t *spoke; /* room: ms on the loop's clock when somebody last spoke to us in private */
 };
 
 /* ---- matrix.c ---- */
@@ -179,6 +180,8 @@ bool matrix_rooms_group(struct matrix *m, const char *room);
 bool matrix_rooms_known(struct matrix *m, const char *room);
 /* Somebody spoke in private: this is where they are answered. */
 void matrix_rooms_spoke(struct matrix *m, const char *room, const char *who);
+/* Nothing of this person stays; unless they have spoken again meanwhile: false. */
+bool matrix_rooms_forget(struct matrix *m, const char *room, const char *who);
 /* Where a person's private chat is, in the arena; NULL: nowhere. */
 const char *matrix_rooms_of(struct matrix *m, const char *who);
 /* The room that replaces this one, in the arena; NULL: none that we are in. */
@@ -195,8 +198,9 @@ enum matrix_chore_kind {
 	MATRIX_CHORE_RECEIPT, /* `what`: the event */
 	MATRIX_CHORE_VERIFY,  /* `what`: the request, which is answered by a cancel */
 	MATRIX_CHORE_LOGOUT,
+	MATRIX_CHORE_TYPING,
 };
-/* All but receipts and the last two are rows too, and survive a restart. */
+/* The first four are rows too, and survive a restart. */
 void matrix_chore_add(
     struct matrix *m, enum matrix_chore_kind kind, const char *room, const char *what);
 /* Invitations that wait to be taken, in all and of this person. */
@@ -224,6 +228,8 @@ void matrix_work_close(struct matrix *m);
 void matrix_send(struct transport *transport, const struct shipment *s);
 /* Seals and posts what is held; true when something was posted. */
 bool matrix_send_held(struct matrix *m);
+/* Something is held. */
+bool matrix_send_holds(const struct matrix *m);
 /* An event of the transport's own, through the same door; `content` is stolen. Nobody hears of its
  * fate. */
 void matrix_send_own(

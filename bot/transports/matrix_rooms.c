@@ -17,6 +17,8 @@ enum {
 	INVITES_OF_ONE = 3,
 	INVITES_MOST = 500,
 	ROOMS_MOST = 50000,
+	SPOKE_AGAIN_MS =
+	    9 * 60 * 1000, /* less than the engine waits before it orders us to leave */
 };
 
 static json_t *
@@ -107,6 +109,26 @@ matrix_rooms_spoke(struct matrix *m, const char *room, const char *who)
 
 	if (!was || strcmp(was, room) != 0)
 		matrix_state_put_of(m->own, "dm", who, json_pack("{s:s}", "r", room));
+	if (!m->spoke)
+		m->spoke = json_object();
+	json_object_set_new(m->spoke, room, json_integer(loop_now_ms(m->loop)));
+}
+
+bool
+matrix_rooms_forget(struct matrix *m, const char *room, const char *who)
+{
+	const json_t *last = room ? json_object_get(m->spoke, room) : NULL;
+
+	if (last && loop_now_ms(m->loop) - json_integer_value(last) < SPOKE_AGAIN_MS)
+		return false;
+	matrix_state_drop_of(m->own, "dm", who);
+	if (room) {
+		matrix_state_drop_of(m->own, "room", room);
+		json_object_del(m->spoke, room);
+	}
+	if (m->crypto)
+		matrix_crypto_forget(m->crypto, who);
+	return true;
 }
 
 /* Nobody is written to here any more, unless they have another private chat with us. */

@@ -16,7 +16,8 @@
 
 enum {
 	NOBODY_AGAIN_MS = 60000, /* no device of theirs may read: they may sign it any time */
-	HELD_MOST_MS = 60000,	 /* waiting for keys; then the engine's clock decides */
+	WORK_SHOWN_MS = 1000,
+	HELD_MOST_MS = 60000, /* waiting for keys; then the engine's clock decides */
 	REFUSED_AGAIN_MS = 3600000,
 	UPLOAD_MOST = 50 * 1000 * 1000,
 };
@@ -33,6 +34,7 @@ struct matrix_sending {
 	char txn[96];
 	json_t *content;
 	int64_t since_ms;
+	bool shown; /* as typing */
 	struct http_call *call;
 	struct outcome outcome; /* EARLY */
 	/* Files. */
@@ -164,6 +166,16 @@ post_clear(struct matrix_sending *g)
 	free(body);
 }
 
+/* Keys are being fetched: whoever waits longer than a second sees that something happens. */
+static void
+show_work(struct matrix_sending *g)
+{
+	if (g->id && !g->shown && loop_now_ms(g->m->loop) - g->since_ms >= WORK_SHOWN_MS) {
+		g->shown = true;
+		matrix_chore_add(g->m, MATRIX_CHORE_TYPING, g->room, "");
+	}
+}
+
 /* True when it was posted. */
 static bool
 post_held(struct matrix_sending *g)
@@ -183,6 +195,7 @@ post_held(struct matrix_sending *g)
 		post_clear(g);
 		return true;
 	case MATRIX_SEAL_WAIT:
+		show_work(g);
 		if (loop_now_ms(m->loop) - g->since_ms > HELD_MOST_MS)
 			sending_early(g, &(struct outcome){.fate = FATE_LATER, .after_ms = 5000});
 		return false;
@@ -198,6 +211,15 @@ post_held(struct matrix_sending *g)
 			sending_refused(g, REFUSAL_BAD);
 		return false;
 	}
+	return false;
+}
+
+bool
+matrix_send_holds(const struct matrix *m)
+{
+	for (const struct matrix_sending *g = m->sendings; g; g = g->next)
+		if (g->stage == HELD)
+			return true;
 	return false;
 }
 
@@ -528,6 +550,28 @@ room_of(struct matrix *m, const struct shipment *s)
 	return room;
 }
 
+static void
+begin(struct matrix_sending *g, const struct shipment *s)
+{
+	name_it(g, s);
+	if (s->op == OP_SEND && s->card && s->card->file)
+		send_file(g, s);
+	else if (s->op == OP_SEND || s->op == OP_EDIT)
+		send_text(g, s);
+	else
+		send_simple(g, s);
+}
+
+/* Somebody was erased. False: there is nothing to leave, or they have spoken again. */
+static bool
+forgotten(struct matrix *m, const struct shipment *s, const char *room)
+{
+	bool gone = matrix_rooms_forget(m, room, s->who);
+
+	matrix_work_poke(m);
+	return gone && room;
+}
+
 void
 matrix_send(struct transport *transport, const struct shipment *s)
 {
@@ -535,25 +579,20 @@ matrix_send(struct transport *transport, const struct shipment *s)
 	const char *room = s->op == OP_FETCH ? s->where : room_of(m, s);
 	struct matrix_sending *g = sending_new(m, s->id, s->op, room);
 
-	if (m->phase == MATRIX_PHASE_OVER)
+	if (s->op == OP_ANSWER || s->op == OP_MENU)
+		sending_early(g, &(struct outcome){.fate = FATE_SENT});
+	else if (s->op == OP_LEAVE && s->who && !forgotten(m, s, room))
+		sending_early(g, &(struct outcome){.fate = FATE_SENT});
+	else if (m->phase == MATRIX_PHASE_OVER)
 		sending_early(g,
 		    &(struct outcome){
 			.fate = FATE_LATER, .after_ms = REFUSED_AGAIN_MS, .whole_network = true});
-	else if (s->op == OP_ANSWER || s->op == OP_MENU)
-		sending_early(g, &(struct outcome){.fate = FATE_SENT});
 	else if (s->op == OP_FETCH)
 		send_fetch(g, s);
 	else if (!room)
 		sending_refused(g, REFUSAL_NEVER_MET);
-	else {
-		name_it(g, s);
-		if (s->op == OP_SEND && s->card && s->card->file)
-			send_file(g, s);
-		else if (s->op == OP_SEND || s->op == OP_EDIT)
-			send_text(g, s);
-		else
-			send_simple(g, s);
-	}
+	else
+		begin(g, s);
 	arena_forget(m->arena);
 }
 

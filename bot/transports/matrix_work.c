@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 
-enum { ROUNDS = 20, KEEP_AGAIN_MS = 1000 };
+enum { ROUNDS = 20, KEEP_AGAIN_MS = 1000, HELD_AGAIN_MS = 1000 };
 
 /* A request of the encryption that is out. */
 struct matrix_asked {
@@ -207,6 +207,9 @@ wake_when_due(struct matrix *m)
 	int64_t due = m->crypto ? matrix_crypto_due_ms(m->crypto) : INT64_MAX;
 	int64_t now = loop_wall_ms(m->loop);
 
+	/* What is held is looked at again, though nothing else comes. */
+	if (matrix_send_holds(m) && due > now + HELD_AGAIN_MS)
+		due = now + HELD_AGAIN_MS;
 	if (due == INT64_MAX)
 		timer_stop(m->due_timer);
 	else

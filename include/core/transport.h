@@ -94,7 +94,7 @@ enum op {
 	OP_MENU,   /* the command menu and description for one chat, or for all when `where` is NULL
 		    */
 	OP_FETCH, /* asks for the bytes of `media_handle`; answered by EVENT_FETCHED, and by gone */
-	OP_LEAVE, /* leaves the chat */
+	OP_LEAVE, /* leaves the chat, and forgets `who` when it is given */
 	OP_TYPING, /* shows for some seconds that work goes on */
 };
 
@@ -226,6 +226,8 @@ struct transport {
 	size_t text_scalars;	/* the longest message */
 	bool buttons;		/* choices are buttons; else the renderer numbers them */
 	bool menus;		/* shows a menu of commands: takes OP_MENU */
+	bool remembers;		/* keeps something of people it talks with: takes OP_LEAVE, with
+				   `who`, for a person who was erased */
 	bool repeats_safely;	/* the same id twice is one message (Matrix): doubt is repeated */
 	double per_second;	/* bulk messages; 0: no limit known */
 	double per_chat_second; /* bulk messages in one chat */

@@ -347,6 +347,16 @@ def matrix_bot_hides_secrets_and_words():
                 assert canary.encode() not in data, "%s in %s" % (canary, name)
 
 
+def matrix_bot_shows_that_it_works():
+    with World() as (s, b):
+        room = s.dm()
+        assert s.wait(lambda: BOT in s.identity)
+        s.fault("/state/m.room.encryption", "500", 2)
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        assert room in s.typing, "no typing while it waited"
+
+
 def main():
     if not os.path.exists(PROGRAM):
         print("ok 1 - matrix_bot # skip %s is not built" % PROGRAM)
