@@ -318,6 +318,7 @@ class Homeserver(matrix_keys.Server):
         ("PUT", V3 + "/rooms/([^/]+)/redact/([^/]+)/([^/]+)", "redact"),
         ("POST", V3 + "/rooms/([^/]+)/join", "join"),
         ("POST", V3 + "/join/([^/]+)", "join"),
+        ("POST", V3 + "/createRoom", "create_room"),
         ("POST", V3 + "/rooms/([^/]+)/leave", "leave_room"),
         ("POST", V3 + "/rooms/([^/]+)/forget", "forget"),
         ("POST", V3 + "/rooms/([^/]+)/receipt/m.read/([^/]+)", "receipt"),
@@ -497,6 +498,14 @@ class Homeserver(matrix_keys.Server):
         self.invites.pop((user, room), None)
         self.member(room, user, "join")
         self.rooms[room].setdefault("joined", {})[user] = self.position
+        return {"room_id": room}
+
+    def on_create_room(self, r):
+        user, body = r["session"]["user"], r["body"]
+        room = self.room(user, encrypted=any(
+            e["type"] == "m.room.encryption" for e in body.get("initial_state", [])))
+        for who in body.get("invite", []):
+            self.invite(room, user, body.get("is_direct", False), who)
         return {"room_id": room}
 
     def on_leave_room(self, r, room):
