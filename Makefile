@@ -167,6 +167,8 @@ bench: deps
 	$(B)/bench-telegram backlog 20000 2>/dev/null | sed 's/^/| backlog | /; s/$$/ |/'; \
 	$(B)/bench-telegram rate 50 5 0 2>/dev/null | sed 's/^/| near | /; s/$$/ |/'; \
 	$(B)/bench-telegram start 2>/dev/null | sed 's/^/| start | /; s/$$/ |/'; \
+	$(B)/bench-announce 50000 2>/dev/null | sed 's/^/| announce | /; s/$$/ |/'; \
+	$(B)/bench-announce limit 600 30 2>/dev/null | sed 's/^/| announce at 30/s | /; s/$$/ |/'; \
 	$(B)/bench-round 50000 | sed 's/^/| round | /; s/$$/ |/'; \
 	$(B)/bench-matrix | sed 's/^/| matrix | /; s/$$/ |/'; } | tee $(B)/bench/figures.md
 

@@ -510,6 +510,9 @@ pick_network(struct engine *e, struct network *n, int64_t now_ms, struct ended *
 		int64_t due;
 		struct rows *q;
 
+		/* A quarter of the slots is kept for answers to people. */
+		if (rank > RANK_REPLY)
+			room -= n->transport->slots / 4;
 		if (rank > RANK_REPLY && n->bucket < room)
 			room = (int)n->bucket;
 		if (room > 0 && n->paused_until_ms <= now_ms) {

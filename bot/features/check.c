@@ -40,7 +40,7 @@ check(struct turn *t)
 }
 
 static const struct command commands[] = {
-    {.name = "check", .run = check, .public_place = true},
+    {.name = "check", .run = check, .public_place = true, .hidden = true},
     {0},
 };
 

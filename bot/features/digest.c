@@ -176,7 +176,7 @@ static const struct conf_key settings[] = {
     {0},
 };
 static const struct command commands[] = {
-    {.name = "topics", .access = MEMBERS, .run = topics},
+    {.name = "topics", .access = MEMBERS, .run = topics, .hidden = true},
     {0},
 };
 static const struct action actions[] = {

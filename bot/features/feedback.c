@@ -102,7 +102,7 @@ write_about(struct turn *t)
 }
 
 static const struct command commands[] = {
-    {.name = "feedback", .access = MEMBERS, .run = feedback},
+    {.name = "feedback", .access = MEMBERS, .run = feedback, .hidden = true},
     {0},
 };
 static const struct action actions[] = {

@@ -7,7 +7,8 @@
 
 #include "world.h"
 
-enum { PEOPLE = 60, WINDOW_MOST = 512 };
+/* Of eight slots a quarter is kept for replies. */
+enum { PEOPLE = 60, AIR = 6 };
 
 static int stages_heard;
 static int64_t pressed_by;
@@ -279,18 +280,18 @@ post_stop_lets_only_what_is_in_the_air_arrive(void **state)
 	w->fate.fate = (enum fate)HOLD;
 	o = begins(w, (struct order){0});
 	world_settle(w);
-	assert_int_equal(w->count, 8);
-	assert_int_equal(report(w, &o).in_air, 8);
+	assert_int_equal(w->count, AIR);
+	assert_int_equal(report(w, &o).in_air, AIR);
 	does(w, stop_turn, &o);
 	assert_true(o.yes);
 	w->fate.fate = FATE_SENT;
 	world_land(w, w->fate);
 	world_pass(w, 60);
 	r = report(w, &o);
-	assert_int_equal(w->count, 8);
+	assert_int_equal(w->count, AIR);
 	assert_int_equal(r.stage, POST_STOPPED);
-	assert_int_equal(r.delivered, 8);
-	assert_int_equal(r.stopped, PEOPLE - 8);
+	assert_int_equal(r.delivered, AIR);
+	assert_int_equal(r.stopped, PEOPLE - AIR);
 	does(w, stop_turn, &o);
 	assert_false(o.yes);
 	does(w, resume_turn, &o);
@@ -312,7 +313,7 @@ post_stop_holds_for_what_the_network_gives_back(void **state)
 	world_land(w, (struct outcome){.fate = FATE_LATER, .after_ms = 100});
 	w->fate.fate = FATE_SENT;
 	world_pass(w, 3600);
-	assert_int_equal(w->count, 8);
+	assert_int_equal(w->count, AIR);
 	assert_int_equal(report(w, &o).stopped, PEOPLE);
 	assert_int_equal(report(w, &o).stage, POST_STOPPED);
 	world_free(w);
@@ -333,14 +334,14 @@ post_goes_on_after_a_pause_where_it_stood(void **state)
 	w->fate.fate = FATE_SENT;
 	world_land(w, w->fate);
 	world_pass(w, 3600);
-	assert_int_equal(w->count, 8);
-	assert_int_equal(report(w, &o).waiting, PEOPLE - 8);
+	assert_int_equal(w->count, AIR);
+	assert_int_equal(report(w, &o).waiting, PEOPLE - AIR);
 	world_crash(w);
 	world_pass(w, 60);
 	assert_int_equal(w->count, 0);
 	does(w, resume_turn, &o);
 	world_pass(w, 60);
-	assert_int_equal(w->count, PEOPLE - 8);
+	assert_int_equal(w->count, PEOPLE - AIR);
 	assert_int_equal(report(w, &o).delivered, PEOPLE);
 	once_each(w);
 	world_free(w);
@@ -360,9 +361,9 @@ post_ends_what_is_too_late(void **state)
 	w->fate.fate = FATE_SENT;
 	world_land(w, w->fate);
 	world_pass(w, 60);
-	assert_int_equal(w->count, 8);
-	assert_int_equal(report(w, &o).delivered, 8);
-	assert_int_equal(report(w, &o).expired, PEOPLE - 8);
+	assert_int_equal(w->count, AIR);
+	assert_int_equal(report(w, &o).delivered, AIR);
+	assert_int_equal(report(w, &o).expired, PEOPLE - AIR);
 	assert_int_equal(report(w, &o).stage, POST_DONE);
 	world_free(w);
 }
@@ -433,7 +434,7 @@ static void
 post_killed_in_the_middle_loses_and_repeats_nobody(void **state)
 {
 	(void)state;
-	for (int landed = 0; landed <= 8; landed += 4) {
+	for (int landed = 0; landed <= AIR; landed += 3) {
 		struct world *w = members();
 		struct order o;
 		struct post_report r;
@@ -457,8 +458,8 @@ post_killed_in_the_middle_loses_and_repeats_nobody(void **state)
 		w->fate.fate = FATE_SENT;
 		world_pass(w, 60);
 		r = report(w, &o);
-		assert_int_equal(r.delivered, PEOPLE - 8);
-		assert_int_equal(r.doubt, 8);
+		assert_int_equal(r.delivered, PEOPLE - AIR);
+		assert_int_equal(r.doubt, AIR);
 		assert_int_equal(before + w->count, PEOPLE);
 		once_each(w);
 		world_free(w);
@@ -494,9 +495,9 @@ post_reports_refusals_and_doubt(void **state)
 	world_land(w, (struct outcome){.fate = FATE_REFUSED, .refusal = REFUSAL_BLOCKED});
 	w->fate.fate = FATE_SENT;
 	world_pass(w, 60);
-	assert_int_equal(report(w, &o).doubt, 8);
-	assert_int_equal(report(w, &o).refused, 8);
-	assert_int_equal(report(w, &o).delivered, PEOPLE - 16);
+	assert_int_equal(report(w, &o).doubt, AIR);
+	assert_int_equal(report(w, &o).refused, AIR);
+	assert_int_equal(report(w, &o).delivered, PEOPLE - 2 * AIR);
 	once_each(w);
 	world_free(w);
 }
@@ -518,7 +519,7 @@ post_recall_takes_back_every_copy(void **state)
 		world_land(w, (struct outcome){.fate = FATE_UNCERTAIN});
 		world_settle(w);
 		world_land(w, (struct outcome){.fate = FATE_SENT});
-		world_settle(w); /* 8 in doubt, 8 delivered, 8 in the air */
+		world_settle(w); /* in doubt, delivered, in the air: each AIR */
 		o.replace = replace;
 		does(w, recall_turn, &o);
 		assert_true(o.post > 0);
@@ -526,10 +527,10 @@ post_recall_takes_back_every_copy(void **state)
 		world_land(w, w->fate);
 		world_pass(w, 60);
 		r = report(w, &o);
-		assert_int_equal(given(w, OP_SEND), 24);
-		assert_int_equal(given(w, replace ? OP_EDIT : OP_DELETE), 16);
-		assert_int_equal(r.delivered, 16);
-		assert_int_equal(r.refused, 8);
+		assert_int_equal(given(w, OP_SEND), 3 * AIR);
+		assert_int_equal(given(w, replace ? OP_EDIT : OP_DELETE), 2 * AIR);
+		assert_int_equal(r.delivered, 2 * AIR);
+		assert_int_equal(r.refused, AIR);
 		assert_int_equal(r.stage, POST_DONE);
 		for (int i = 0; replace && i < w->count; i++)
 			if (w->sent[i].op == OP_EDIT)
@@ -537,7 +538,7 @@ post_recall_takes_back_every_copy(void **state)
 		o.post = o.of;
 		r = report(w, &o);
 		assert_int_equal(r.stage, POST_STOPPED);
-		assert_int_equal(r.stopped, PEOPLE - 24);
+		assert_int_equal(r.stopped, PEOPLE - 3 * AIR);
 		world_free(w);
 	}
 }
