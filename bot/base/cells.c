@@ -124,7 +124,7 @@ static void
 tell_single(struct job *j, int question)
 {
 	int count = j->form->questions[question].options + 1;
-	int64_t counts[CELLS_OPTIONS + 1];
+	int64_t counts[CELLS_OPTIONS + 1] = {0};
 	unsigned cells;
 
 	for (int c = 0; c < count; c++)
@@ -233,7 +233,7 @@ static void
 divide_rows(struct job *j, int64_t row_least)
 {
 	int group = j->form->group, rows;
-	int64_t counts[CELLS_GROUPS + 1];
+	int64_t counts[CELLS_GROUPS + 1] = {0};
 
 	if (group < 0 || !j->told[group])
 		return;

@@ -308,6 +308,9 @@ learn(struct known *k, set s, int64_t n)
 	return true;
 }
 
+/* Of the groups that there are: bits of `row_mask`. */
+static unsigned row_mask;
+
 static set
 rectangle(unsigned rows, unsigned cells)
 {
@@ -315,7 +318,7 @@ rectangle(unsigned rows, unsigned cells)
 
 	for (int r = 0; r <= CELLS_GROUPS; r++)
 		for (int c = 0; c <= CELLS_OPTIONS; c++)
-			if ((!rows || rows >> r & 1) && cells >> c & 1)
+			if ((rows ? rows : row_mask) >> r & 1 && cells >> c & 1)
 				s |= (set)1 << (13 * r + c);
 	return s;
 }
@@ -328,6 +331,7 @@ read_tables(struct known *k, const struct cells_form *f, int question, int optio
 	const struct cells_question *q = &f->questions[question];
 	unsigned all = option ? 3 : (2u << q->options) - 1;
 
+	row_mask = f->group < 0 ? 1 : (2u << f->questions[f->group].options) - 1;
 	k->count = 0;
 	for (int i = 0; i < publication.count; i++) {
 		const struct cells_published *p = &publication.cells[i];
