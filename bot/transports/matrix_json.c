@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "transports/matrix_parse.h"
 
-enum { MENTIONS_MOST = 100, FILE_SCALARS = 200 };
+enum { MENTIONS_MOST = 100, FILE_SCALARS = 200, OURS_AGAIN_MS = 600000 };
 
 const char *
 matrix_json_text(const json_t *object, const char *key)
@@ -60,6 +60,20 @@ matrix_json_error(const struct http_answer *http, const json_t *answer, struct m
 		error->retry_after_ms = -1;
 }
 
+/* About our account or the whole server, not about this room: nobody is to be called unreachable.
+ */
+static bool
+is_ours(const char *code)
+{
+	static const char *const codes[] = {"M_CONSENT_NOT_GIVEN", "M_RESOURCE_LIMIT_EXCEEDED",
+	    "M_USER_SUSPENDED", "M_USER_LOCKED", "M_USER_DEACTIVATED", "M_EXPIRED_ACCOUNT"};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(code, codes[i]) == 0)
+			return true;
+	return false;
+}
+
 /* A refusal that will not change by asking again. */
 static void
 refused(enum op op, int status, const struct matrix_error *error, struct outcome *out)
@@ -73,10 +87,12 @@ refused(enum op op, int status, const struct matrix_error *error, struct outcome
 	/* Gone already is as good as gone. */
 	if ((op == OP_DELETE || op == OP_LEAVE) && (status == 403 || status == 404))
 		*out = (struct outcome){.fate = FATE_SENT};
-	if (strcmp(error->code, "M_CONSENT_NOT_GIVEN") == 0 ||
-	    strcmp(error->code, "M_RESOURCE_LIMIT_EXCEEDED") == 0)
-		*out =
-		    (struct outcome){.fate = FATE_LATER, .after_ms = 600000, .whole_network = true};
+	if (is_ours(error->code))
+		*out = (struct outcome){
+		    .fate = FATE_LATER, .after_ms = OURS_AGAIN_MS, .whole_network = true};
+	/* Something stands between us and the homeserver. */
+	if (strcmp(error->code, "M_UNRECOGNIZED") == 0)
+		*out = (struct outcome){.fate = FATE_UNCERTAIN};
 }
 
 void

@@ -211,6 +211,8 @@ matrix_json_fates(void **state)
 	    {OP_SEND, HTTP_REPLIED, 413, "{\"errcode\":\"M_TOO_LARGE\"}", FATE_REFUSED,
 		REFUSAL_BAD},
 	    {OP_SEND, HTTP_REPLIED, 403, NULL, FATE_UNCERTAIN, 0},
+	    {OP_SEND, HTTP_REPLIED, 403, "{\"errcode\":\"M_USER_SUSPENDED\"}", FATE_LATER, 0},
+	    {OP_SEND, HTTP_REPLIED, 404, "{\"errcode\":\"M_UNRECOGNIZED\"}", FATE_UNCERTAIN, 0},
 	    {OP_SEND, HTTP_REPLIED, 401, "{\"errcode\":\"M_UNKNOWN_TOKEN\"}", FATE_LATER, 0},
 	    {OP_DELETE, HTTP_REPLIED, 404, "{\"errcode\":\"M_NOT_FOUND\"}", FATE_SENT, 0},
 	};
