@@ -137,6 +137,30 @@ def matrix_bot_says_nothing_personal_to_a_group():
         assert len(bodies) <= 1, bodies
 
 
+def matrix_bot_takes_nothing_personal_to_who_came_meanwhile():
+    """What was said to one person waits for the server's limit, and somebody else comes in."""
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        s.fault("/send/", "429:2000", 1)
+        s.say(NOOR, room, "!profile")
+        assert s.wait(lambda: not s.faults[0]["times"]), "nothing was sent"
+        s.member(room, "@third:h", "join")
+        time.sleep(4)
+        expect(len(s.ledger(room)), 1)
+
+
+def matrix_bot_one_spammer_delays_nobody():
+    with World(encryption="off") as (s, b):
+        with s.lock:
+            for n in range(50):
+                s.invite(s.room("@spam:h"), "@spam:h")
+        start = time.time()
+        s.dm("@friend:h")
+        assert time.time() - start < 3, "%.1f s" % (time.time() - start)
+
+
 def matrix_bot_follows_an_upgrade():
     with World(encryption="off") as (s, b):
         room = s.dm()
