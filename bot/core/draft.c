@@ -30,7 +30,9 @@ static struct sql drop = {"DELETE FROM draft WHERE person = ? AND kind = ?"};
 static struct sql prune = {
     "DELETE FROM draft AS d WHERE NOT EXISTS (SELECT 1 FROM draft n WHERE n.person = d.person"
     " AND n.kind = d.kind AND n.changed >= ?)"};
-struct sql *const draft_statements[] = {&set, &forget, &get, &all, &last, &drop, &prune, NULL};
+static struct sql drop_all = {"DELETE FROM draft WHERE kind = ?"};
+struct sql *const draft_statements[] = {
+    &drop_all, &set, &forget, &get, &all, &last, &drop, &prune, NULL};
 
 #define PURPOSE "draft.content"
 
@@ -89,6 +91,12 @@ void
 draft_drop(struct turn *t, const char *kind)
 {
 	db_run(t->db, &drop, V(t->person->id, kind));
+}
+
+void
+draft_drop_all(struct turn *t, const char *kind)
+{
+	db_run(t->db, &drop_all, V(kind));
 }
 
 void

@@ -24,5 +24,7 @@ void draft_each(struct turn *t, const char *kind,
     void (*each)(struct turn *t, const char *field, const char *value, void *ctx), void *ctx);
 /* It is done, or thrown away. */
 void draft_drop(struct turn *t, const char *kind);
+/* Everybody's of this kind: what they were writing for is over. */
+void draft_drop_all(struct turn *t, const char *kind);
 
 #endif
