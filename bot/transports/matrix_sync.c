@@ -318,26 +318,37 @@ take(struct matrix *m, json_t *answer, const char *next)
 	return matrix_sync_deliver(m, &batch, arena_print(m->arena, "%s\n%s", m->user, next));
 }
 
-/* The same `since` at once although we asked for patience: not again and again without a pause. */
-static bool
-is_stale(struct matrix *m, const char *next)
-{
-	int64_t took_ms = loop_now_ms(m->loop) - m->poll_started_ms;
-
-	return m->since && strcmp(m->since, next) == 0 && !m->quick && took_ms < STALE_MS &&
-	       took_ms < m->poll_ms / 2;
-}
-
 static bool
 has_news(const json_t *answer)
 {
-	const json_t *all = json_object_get(answer, "rooms"),
-		     *devices = json_object_get(answer, "to_device");
+	static const char *const lists[][2] = {
+	    {"rooms", "join"},
+	    {"rooms", "invite"},
+	    {"rooms", "leave"},
+	    {"to_device", "events"},
+	    {"device_lists", "changed"},
+	    {"account_data", "events"},
+	};
 
-	return json_object_size(json_object_get(all, "join")) ||
-	       json_object_size(json_object_get(all, "invite")) ||
-	       json_object_size(json_object_get(all, "leave")) ||
-	       json_array_size(json_object_get(devices, "events"));
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		const json_t *list =
+		    json_object_get(json_object_get(answer, lists[i][0]), lists[i][1]);
+
+		if (json_object_size(list) || json_array_size(list))
+			return true;
+	}
+	return false;
+}
+
+/* The same `since`, or nothing at all, at once although we asked for patience: not again and again
+ * without a pause. */
+static bool
+is_stale(struct matrix *m, const char *next, bool news)
+{
+	int64_t took_ms = loop_now_ms(m->loop) - m->poll_started_ms;
+
+	return m->since && (!news || strcmp(m->since, next) == 0) && !m->quick &&
+	       took_ms < STALE_MS && took_ms < m->poll_ms / 2;
 }
 
 static void
@@ -358,15 +369,16 @@ static void
 sync_came(struct matrix *m, json_t *answer)
 {
 	const char *next = matrix_json_text(answer, "next_batch");
-	bool stale;
+	bool stale, news;
 
 	if (!next || !*next || strlen(next) > 4096 || strchr(next, '\n')) {
 		matrix_poll_failed(m, "an answer that is none");
 		return;
 	}
-	stale = is_stale(m, next);
+	news = has_news(answer);
+	stale = is_stale(m, next, news);
 	/* Idle polls change nothing and cost no write. */
-	if (m->since && strcmp(m->since, next) == 0 && !has_news(answer)) {
+	if (m->since && strcmp(m->since, next) == 0 && !news) {
 		if (m->crypto)
 			matrix_crypto_sync(m->crypto, answer, false, loop_wall_ms(m->loop));
 	} else if (!take(m, answer, next)) {

@@ -284,6 +284,20 @@ def matrix_bot_says_in_status_what_it_sees():
         assert len(s.paths) - before < 60, "a tight loop"
 
 
+def matrix_bot_does_not_race_with_an_eager_server():
+    """Another position each time, at once, and never anything."""
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        for n in range(1000):
+            s.fault("/sync", 'raw:{"next_batch":"s%d"}' % (10 ** 6 + n), 1)
+        before = len(s.paths)
+        s.say(NOOR, s.room(BOT), "wakes the poll")
+        time.sleep(3)
+        assert len(s.paths) - before < 40, "%d requests in 3 s" % (len(s.paths) - before)
+
+
 def matrix_bot_counts_a_bad_since_as_a_first_sync():
     with World(encryption="off") as (s, b):
         room = s.dm()

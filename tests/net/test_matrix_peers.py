@@ -216,6 +216,37 @@ def matrix_peers_old_state_makes_a_new_device():
         expect(s.logins, 1)
 
 
+def matrix_peers_what_an_old_state_cannot_read_is_said():
+    """A word under keys that only the lost device had: its writer is told, and then understood."""
+    with World(password=PASSWORD) as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        expect(b.stop()[0], 0)
+        b.keep_state()
+        b.start()
+        assert b.ready()
+        for n in range(3):
+            peer.say("!events")
+            heard(s, peer, 1 + n)
+        b.stop()
+        b.restore_state()
+        b.start()
+        assert s.wait(lambda: "NEWDEV1" in s.devices[BOT] and len(
+            s.devices[BOT]["NEWDEV1"]["signatures"][BOT]) > 1, 20), s.devices[BOT].keys()
+        before = len(s.ledger(ROOM))
+        peer.say("!help")
+        assert s.wait(lambda: len(s.ledger(ROOM)) > before, 50), "not a word"
+        peer.peer.query()
+        peer.peer.sync()
+        said = peer.read_all()[-1]
+        assert "cannot be read" in said, said
+        count = len(s.ledger(ROOM))
+        peer.anew()
+        peer.say("!podcast")
+        assert s.wait(lambda: len(s.ledger(ROOM)) > count, 10)
+
+
 def matrix_peers_old_state_without_password_ends_with_77():
     with World() as (s, b):
         signed(s)
