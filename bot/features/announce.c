@@ -71,7 +71,7 @@ static struct sql forget = {"DELETE FROM announcement WHERE made < ?"};
 static struct sql *const statements[] = {&get, &by_approval, &by_post, &add, &link_up, &set_state,
     &set_panel, &timed, &unapproved, &forget, NULL};
 
-enum { GRACE_S = 60, DAY = 86400, PROGRESS_S = 4, APPROVE_S = 7 * DAY, FEW = 10 };
+enum { DAY = 86400, PROGRESS_S = 4, APPROVE_S = 7 * DAY, FEW = 10 };
 
 /* ---- rows ---- */
 
@@ -223,6 +223,13 @@ content_of(struct turn *t, const struct announce *a)
 	out = (struct blob){arena_copy(t->arena, b.bytes, b.length), b.length};
 	buf_free(&b);
 	return out;
+}
+
+/* Between the second person's yes and the first delivery. */
+static int64_t
+grace_s(struct turn *t)
+{
+	return conf_number(t->conf, "announce", NULL, "grace_seconds");
 }
 
 /* ---- handing in ---- */
@@ -468,13 +475,13 @@ plan(struct turn *t, const struct announce *a)
 {
 	int64_t due = due_of(t, a);
 
-	if (due < t->now + GRACE_S)
-		due = t->now + GRACE_S;
+	if (due < t->now + grace_s(t))
+		due = t->now + grace_s(t);
 	db_run(t->db, &set_state, V((int)ANNOUNCE_PLANNED, a->digest ? t->now : due, a->id));
 	if (a->digest)
 		return;
-	if (due > t->now + GRACE_S)
-		job_at(t, "announce.start", number_of(t, a->id), due - GRACE_S, "");
+	if (due > t->now + grace_s(t))
+		job_at(t, "announce.start", number_of(t, a->id), due - grace_s(t), "");
 	else
 		announce_start(t, a->id, due);
 }
@@ -501,7 +508,7 @@ give(struct turn *t)
 	plan(t, &a);
 	edit(t, words(t, a.digest ? "announce.approved_digest" : "announce.approved", "number",
 		    number_of(t, a.id), NULL));
-	if (a.digest || due_of(t, &a) > t->now + GRACE_S)
+	if (a.digest || due_of(t, &a) > t->now + grace_s(t))
 		tell_author(t, &a, "announce.approved_later");
 }
 
@@ -575,10 +582,10 @@ start_job(struct turn *t)
 	if (!announce_get(t, id, &a) || a.state != ANNOUNCE_PLANNED)
 		return;
 	due = due_of(t, &a);
-	if (due > t->now + GRACE_S)
-		job_at(t, "announce.start", t->key, due - GRACE_S, "");
+	if (due > t->now + grace_s(t))
+		job_at(t, "announce.start", t->key, due - grace_s(t), "");
 	else
-		announce_start(t, id, due > t->now ? due : t->now + GRACE_S);
+		announce_start(t, id, due > t->now ? due : t->now + grace_s(t));
 }
 
 static void
@@ -599,7 +606,7 @@ zones_changed(struct turn *t)
 			continue;
 		db_run(t->db, &set_state, V((int)a.state, due, a.id));
 		if (a.state == ANNOUNCE_PLANNED)
-			job_at(t, "announce.start", number_of(t, a.id), due - GRACE_S, "");
+			job_at(t, "announce.start", number_of(t, a.id), due - grace_s(t), "");
 	}
 }
 
@@ -895,6 +902,15 @@ happened(struct turn *t, enum happening what)
 		zones_changed(t);
 }
 
+static const struct conf_key settings[] = {
+    {.section = "announce",
+	.key = "grace_seconds",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3600,
+	.otherwise = "60"},
+    {0},
+};
 static const struct action actions[] = {
     {"announce.approve", COORDINATORS | ADMINS, look},
     {"announce.give", COORDINATORS | ADMINS, give},
@@ -919,6 +935,7 @@ const struct feature feature_announce = {
     .name = "announce",
     .schema = &schema,
     .statements = statements,
+    .settings = settings,
     .actions = actions,
     .flows = flows,
     .jobs = jobs,

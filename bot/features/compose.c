@@ -630,7 +630,7 @@ answer_send(struct turn *t)
 
 static const struct step steps[] = {
     {.name = "audience", .ask = ask_audience, .answer = answer_audience},
-    {.name = "text", .ask = ask_text, .answer = answer_text, .takes_numbers = true},
+    {.name = "text", .ask = ask_text, .answer = answer_text},
     {.name = "fallback", .ask = ask_fallback, .answer = answer_fallback},
     {.name = "when", .ask = ask_when, .answer = answer_when},
     {.name = "send", .ask = ask_send, .answer = answer_send},
