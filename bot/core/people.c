@@ -349,28 +349,41 @@ people_account(struct turn *t, int64_t person, struct network **network)
 }
 
 struct blob
-seal_person(struct turn *t, int64_t person, const char *purpose, const char *text)
+seal_person_bytes(struct turn *t, int64_t person, const char *purpose, struct blob plain)
 {
 	struct blob slot = people_slot(t, person);
 
-	if (!text)
+	if (!plain.bytes)
 		return (struct blob){NULL, 0};
 	if (!slot.length) {
 		db_fail(t->db, "sealing for nobody");
 		return (struct blob){NULL, 0};
 	}
-	return seal_box(
-	    t->seal, t->arena, slot, person, purpose, (struct blob){text, strlen(text)});
+	return seal_box(t->seal, t->arena, slot, person, purpose, plain);
+}
+
+struct blob
+unseal_person_bytes(struct turn *t, int64_t person, const char *purpose, struct blob sealed)
+{
+	struct blob slot = people_slot(t, person);
+
+	if (!sealed.bytes || !slot.length)
+		return (struct blob){NULL, 0};
+	return seal_unbox(t->seal, t->arena, slot, person, purpose, sealed);
+}
+
+struct blob
+seal_person(struct turn *t, int64_t person, const char *purpose, const char *text)
+{
+	return seal_person_bytes(
+	    t, person, purpose, (struct blob){text, text ? strlen(text) : 0});
 }
 
 const char *
 unseal_person(struct turn *t, int64_t person, const char *purpose, struct blob sealed)
 {
-	struct blob slot = people_slot(t, person), plain;
+	struct blob plain = unseal_person_bytes(t, person, purpose, sealed);
 
-	if (!sealed.bytes || !slot.length)
-		return NULL;
-	plain = seal_unbox(t->seal, t->arena, slot, person, purpose, sealed);
 	return plain.bytes ? arena_copy(t->arena, plain.bytes, plain.length) : NULL;
 }
 

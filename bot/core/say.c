@@ -185,19 +185,25 @@ post_card(struct turn *t, const struct wanted *like, struct card *card)
 	return id;
 }
 
-static void
+static int64_t
 say_to(struct turn *t, struct card *card, bool private)
 {
 	struct ours *ours = t->private;
 	struct wanted *w;
 
 	if (!card || !t->person)
-		return;
+		return 0;
 	if (ours->asking)
 		route_ways_out(t, card, ours->step > 0);
 	w = wanted(t, ours->network, OP_SEND, CLASS_REPLY);
 	to_here(t, w, private);
-	post_card(t, w, card);
+	return post_card(t, w, card);
+}
+
+int64_t
+say_kept(struct turn *t, struct card *card)
+{
+	return say_to(t, card, true);
 }
 
 void

@@ -103,6 +103,9 @@ const char *translation(struct turn *t, const char *language, const struct trans
 void say(struct turn *t, struct card *card);
 /* To the person's private chat even when they wrote in a group. */
 void say_private(struct turn *t, struct card *card);
+/* As say_private; the number of the delivery (of its last piece), for what may have to be taken back
+ * later. 0: nobody to say it to. */
+int64_t say_kept(struct turn *t, struct card *card);
 /* To the chat of somebody who was erased in this turn: nothing of it is tied to a person. */
 void say_erased(struct turn *t, struct card *card);
 /* To somebody else (or from a job), in the class given; held back for quiet hours and pause by
@@ -200,6 +203,11 @@ char *file_new(struct turn *t, const char *name, const void *bytes, size_t lengt
 /* Seals and unseals under a person's key; purpose is "table.column". */
 struct blob seal_person(struct turn *t, int64_t person, const char *purpose, const char *text);
 const char *unseal_person(struct turn *t, int64_t person, const char *purpose, struct blob sealed);
+
+/* The same for bytes (a picture, a voice); none when it does not open. */
+struct blob seal_person_bytes(struct turn *t, int64_t person, const char *purpose, struct blob plain);
+struct blob unseal_person_bytes(
+    struct turn *t, int64_t person, const char *purpose, struct blob sealed);
 
 /* ---- others ---- */
 
