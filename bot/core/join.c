@@ -57,9 +57,7 @@ join_make(struct turn *t, enum access role, const char *org, int64_t uses, int64
 const char *
 join_link(struct turn *t, const char *network, const char *code)
 {
-	const char *start = engine_link(t->engine, network);
-
-	return start ? arena_print(t->arena, "%sj_%s", start, code) : NULL;
+	return link_to(t, network, arena_print(t->arena, "j_%s", code));
 }
 
 bool

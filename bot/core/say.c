@@ -468,3 +468,11 @@ file_new(struct turn *t, const char *name, const void *bytes, size_t length)
 		close(fd);
 	return path;
 }
+
+const char *
+link_to(struct turn *t, const char *network, const char *payload)
+{
+	const char *start = engine_link(t->engine, network);
+
+	return start ? arena_print(t->arena, "%s%s", start, payload) : NULL;
+}

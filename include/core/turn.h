@@ -137,6 +137,9 @@ void choose(struct turn *t, struct card *card, const char *label_key, const char
 /* The label as it stands (somebody's words inside must be isolated by the caller: text_isolate). */
 void choose_text(
     struct turn *t, struct card *card, const char *label, const char *action, const char *value);
+/* What leads to this bot on that network with a payload ("k_…"); NULL where there is no such link, or
+ * while the bot's own name there is not known yet. */
+const char *link_to(struct turn *t, const char *network, const char *payload);
 /* In a flow: the answer is `value`. */
 void choose_answer(struct turn *t, struct card *card, const char *label_key, const char *value);
 void choose_answer_text(struct turn *t, struct card *card, const char *label, const char *value);
