@@ -135,7 +135,7 @@ stories(struct turn *t)
 	if (!t->group && t->person->access & (COORDINATORS | ADMINS))
 		choose(t, card, "story.checks", "redact.list", "");
 	if (!t->group && t->person->access & JUDGES)
-		choose(t, card, "judge.go", "judge.next", "");
+		choose_command(t, card, "judge");
 	if (!t->group && t->person->access & ADMINS)
 		choose(t, card, "stories.season_menu", "season.menu", "");
 	say(t, card);
