@@ -31,6 +31,10 @@ class Telegram:
         self.members = list(range(1000, 1000 + self.people))
         self.cora, self.dana = 11, 12
 
+    def slow(self):
+        """Answers take a while, so that a kill finds something in the air."""
+        self.server.fault("sendMessage", "delay", times=100000, value=0.05)
+
     def say(self, who, text):
         self.server.say(who, text)
 
@@ -57,11 +61,16 @@ class Matrix:
 
     def say(self, who, text):
         if who not in self.rooms:
-            self.rooms[who] = self.server.dm(who)
+            # Joined already: the bot takes invitations up slowly, on purpose.
+            room = self.rooms[who] = self.server.dm(who, joined=False)
+            self.server.member(room, matrix_bot.BOT, "join")
         self.server.say(who, self.rooms[who], text)
 
     def heard(self, who):
         return self.server.bodies(self.rooms[who]) if who in self.rooms else []
+
+    def slow(self):
+        pass
 
     def right(self):
         pass
@@ -72,7 +81,8 @@ def everybody(net, who, text):
     before = {w: len(net.heard(w)) for w in who}
     for w in who:
         net.say(w, text)
-    late = [w for w in who if not net.server.wait(lambda w=w: len(net.heard(w)) > before[w], 60)]
+    net.server.wait(lambda: all(len(net.heard(w)) > before[w] for w in who), 20)
+    late = [w for w in who if len(net.heard(w)) <= before[w]]
     assert not late, "no answer to %r for %r: %s" % (text, late[:3], net.bot.said()[-500:])
 
 
@@ -111,8 +121,9 @@ def begin(net):
     everybody(net, [net.dana], net.sign + "approve")
     everybody(net, [net.dana], "#1")
     time.sleep(0.5)
+    net.slow()
     net.say(net.dana, "#1")
-    assert net.server.wait(lambda: any(copies(net, m) for m in net.members), 5), "nothing went out: %r %r" % (net.heard(net.dana)[-3:], [t[:70] for t in net.heard(net.cora)[3:]])
+    assert net.server.wait(lambda: any(copies(net, m) for m in net.members), 20), "nothing went out: %r %r" % (net.heard(net.dana)[-3:], [t[:70] for t in net.heard(net.cora)[3:]])
 
 
 def copies(net, who):
@@ -198,4 +209,7 @@ def main():
     return bad > 0
 
 
-sys.exit(main())
+sys.stdout.flush()
+code = main()
+sys.stdout.flush()
+os._exit(code)
