@@ -116,10 +116,10 @@ def matrix_peers_element_talks_with_the_bot():
     talk(Element)
 
 
-def matrix_peers_restarted_in_the_middle():
+def restarted(make):
     with World() as (s, b):
         signed(s)
-        peer = Nio(s)
+        peer = make(s)
         s.dm(NOOR, ROOM, encrypted=True)
         peer.say("!help")
         heard(s, peer, 1)
@@ -129,7 +129,21 @@ def matrix_peers_restarted_in_the_middle():
             b.start()
             assert b.ready()
             heard(s, peer, 2 + n)
-        expect(len(s.ledger(ROOM)), 4)
+        b.kill()
+        peer.say("!events")
+        b.start()
+        assert b.ready()
+        heard(s, peer, 5)
+        expect(len(s.ledger(ROOM)), 5)
+        peer.close()
+
+
+def matrix_peers_nio_restarted_in_the_middle():
+    restarted(Nio)
+
+
+def matrix_peers_element_restarted_in_the_middle():
+    restarted(Element)
 
 
 def matrix_peers_killed_between_any_two_requests():

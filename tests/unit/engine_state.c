@@ -140,6 +140,24 @@ leave_traces(struct world *w)
 	world_says(w, CANARY, "/probeecho flies " CANARY);
 }
 
+/* After what is still to be said and deleted in their chat had its time. */
+static void
+engine_a_network_that_remembers_is_told_to_forget(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	w->transport.remembers = true;
+	world_says(w, "noor", "/help");
+	assert_true(engine_turn(w->engine, forget, "noor"));
+	world_pass(w, 500);
+	assert_int_equal(world_count(w, "noor", OP_LEAVE), 0);
+	world_pass(w, 200);
+	assert_int_equal(world_count(w, "noor", OP_LEAVE), 1);
+	assert_string_equal(w->sent[w->count - 1].who, "noor");
+	world_free(w);
+}
+
 static void
 engine_nothing_personal_lies_open_in_the_files(void **state)
 {
@@ -487,6 +505,7 @@ engine_page_that_moved_for_good_is_asked_for_there(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_nothing_personal_lies_open_in_the_files),
     cmocka_unit_test(engine_erased_people_leave_no_trace_in_the_files),
+    cmocka_unit_test(engine_a_network_that_remembers_is_told_to_forget),
     cmocka_unit_test(engine_poisoned_updates_are_forgotten_with_their_retention),
     cmocka_unit_test(engine_state_rows_come_back_at_open_and_are_sealed),
     cmocka_unit_test(engine_name_of_the_bot_is_kept_for_links),
