@@ -211,6 +211,7 @@ free_strings(struct matrix *m)
 	free(m->servers);
 	free(m->root);
 	free(m->since);
+	free(m->heard_to);
 	free(m->filter);
 }
 

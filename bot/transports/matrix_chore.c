@@ -292,8 +292,15 @@ ask_gap(struct matrix_chore *c)
 	struct matrix *m = c->m;
 	const char *line = strchr(c->what, '\n'), *to = line ? line + 1 : "";
 	char *from = arena_copy(m->arena, c->what, line ? (size_t)(line - c->what) : 0);
-	char *path = matrix_path(m, "/_matrix/client/v3/rooms/%s/messages?dir=b&from=%s&to=%s",
-	    c->room, c->from ? c->from : from, to);
+	char *path;
+
+	/* Without `from` it begins at the newest. */
+	if (c->from || *from)
+		path = matrix_path(m, "/_matrix/client/v3/rooms/%s/messages?dir=b&from=%s&to=%s",
+		    c->room, c->from ? c->from : from, to);
+	else
+		path = matrix_path(
+		    m, "/_matrix/client/v3/rooms/%s/messages?dir=b&to=%s", c->room, to, NULL);
 
 	ask(c, "matrix messages", "GET", arena_print(m->arena, "%s&limit=%d", path, GAP_PAGE),
 	    NULL);
@@ -310,6 +317,15 @@ cancel_verification(struct matrix_chore *c)
 		"A bot cannot compare pictures.", "m.relates_to", "rel_type", "m.reference",
 		"event_id", c->what));
 	chore_end(c);
+}
+
+static void
+ask_newest(struct matrix_chore *c)
+{
+	ask(c, "matrix messages", "GET",
+	    matrix_path(c->m, "/_matrix/client/v3/rooms/%s/messages?dir=b&limit=1&filter=%s",
+		c->room, "{\"types\":[\"m.room.message\",\"m.room.encrypted\"]}", NULL),
+	    NULL);
 }
 
 /* False: it was done without a request. */
@@ -340,6 +356,9 @@ begin(struct matrix_chore *c)
 	case MATRIX_CHORE_VERIFY:
 		cancel_verification(c);
 		return false;
+	case MATRIX_CHORE_CHECK:
+		ask_newest(c);
+		break;
 	case MATRIX_CHORE_TYPING:
 		ask(c, "matrix typing", "PUT",
 		    matrix_path(m, "/_matrix/client/v3/rooms/%s/typing/%s", c->room, m->user, NULL),
@@ -358,7 +377,7 @@ static void
 again(struct matrix_chore *c, int64_t wait_ms)
 {
 	if (c->kind == MATRIX_CHORE_RECEIPT || c->kind == MATRIX_CHORE_TYPING ||
-	    ++c->tries > TRIES_MOST) {
+	    c->kind == MATRIX_CHORE_CHECK || ++c->tries > TRIES_MOST) {
 		chore_end(c);
 		return;
 	}
@@ -436,6 +455,21 @@ came_gap(struct matrix_chore *c, const json_t *answer)
 	ask_gap(c);
 }
 
+/* Another than we heard of, although we have heard of nothing since we asked. */
+static void
+came_newest(struct matrix_chore *c, const json_t *answer)
+{
+	struct matrix *m = c->m;
+	const char *newest =
+	    matrix_json_text(json_array_get(json_object_get(answer, "chunk"), 0), "event_id");
+	bool stuck = newest && strcmp(newest, c->what) != 0 &&
+		     strcmp(m->last_event, c->what) == 0 && strcmp(m->last_room, c->room) == 0;
+
+	chore_end(c);
+	if (stuck)
+		matrix_sync_stuck(m);
+}
+
 static void
 came_good(struct matrix_chore *c, const json_t *answer, int status)
 {
@@ -467,6 +501,9 @@ came_good(struct matrix_chore *c, const json_t *answer, int status)
 		break;
 	case MATRIX_CHORE_GAP:
 		came_gap(c, answer);
+		break;
+	case MATRIX_CHORE_CHECK:
+		came_newest(c, answer);
 		break;
 	case MATRIX_CHORE_RECEIPT:
 	case MATRIX_CHORE_VERIFY:

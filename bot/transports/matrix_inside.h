@@ -71,14 +71,17 @@ struct matrix {
 	enum matrix_phase phase;
 	struct http_call *poll;
 	struct timer *poll_timer;
-	char *since; /* NULL: the first sync */
+	char *since;	/* NULL: the first sync */
+	char *heard_to; /* how far all was heard, when a first sync is made again; else NULL */
 	char *filter;
 	int failures, stale;
-	bool same_device; /* a login keeps the device */
-	bool renewed;	  /* a new device was made in this run */
-	bool quick;	  /* the next poll does not wait, to learn soon that all is well */
-	bool fresh;	  /* the next request of the poll lane takes a new connection */
-	bool small;	  /* the last answer was too big: ask for short timelines */
+	int idle; /* polls without news, in a row */
+	char last_room[MATRIX_JSON_ID], last_event[MATRIX_JSON_ID]; /* heard of; "": none yet */
+	bool same_device;					    /* a login keeps the device */
+	bool renewed; /* a new device was made in this run */
+	bool quick;   /* the next poll does not wait, to learn soon that all is well */
+	bool fresh;   /* the next request of the poll lane takes a new connection */
+	bool small;   /* the last answer was too big: ask for short timelines */
 	int64_t poll_started_ms, poll_timeout_ms;
 	enum health health;
 	bool health_said;
@@ -162,6 +165,8 @@ void matrix_sync_event(
 void matrix_sync_late(struct matrix *m);
 /* Hands the batch up with all rows; frees it. `cursor` may be NULL. */
 bool matrix_sync_deliver(struct matrix *m, struct matrix_batch *batch, const char *cursor);
+/* Something is there that /sync does not tell: everything is read anew. */
+void matrix_sync_stuck(struct matrix *m);
 struct event *matrix_sync_add(struct matrix_batch *batch);
 
 /* ---- matrix_rooms.c ---- */
@@ -178,6 +183,8 @@ void matrix_rooms_left(struct matrix *m, struct matrix_batch *batch, const char 
 void matrix_rooms_settle(struct matrix *m, struct matrix_batch *batch, const char *room);
 bool matrix_rooms_group(struct matrix *m, const char *room);
 bool matrix_rooms_known(struct matrix *m, const char *room);
+/* In every room all since heard_to is asked for. */
+void matrix_rooms_catch_up(struct matrix *m);
 /* Somebody spoke in private: this is where they are answered. */
 void matrix_rooms_spoke(struct matrix *m, const char *room, const char *who);
 /* Nothing of this person stays; unless they have spoken again meanwhile: false. */
@@ -199,6 +206,7 @@ enum matrix_chore_kind {
 	MATRIX_CHORE_VERIFY,  /* `what`: the request, which is answered by a cancel */
 	MATRIX_CHORE_LOGOUT,
 	MATRIX_CHORE_TYPING,
+	MATRIX_CHORE_CHECK, /* `what`: the last event we heard of in the room */
 };
 /* The first four are rows too, and survive a restart. */
 void matrix_chore_add(

@@ -7,6 +7,7 @@
  */
 #include "transports/matrix_inside.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -79,6 +80,24 @@ count_room(void *ctx, const char *name)
 {
 	(void)name;
 	++*(size_t *)ctx;
+}
+
+static void
+catch_up(void *ctx, const char *name)
+{
+	struct matrix *m = ctx;
+
+	matrix_chore_add(m, MATRIX_CHORE_GAP, name + strlen("room/"),
+	    arena_print(m->arena, "\n%s", m->heard_to));
+}
+
+void
+matrix_rooms_catch_up(struct matrix *m)
+{
+	if (m->heard_to)
+		matrix_state_each(m->own, "room/", catch_up, m);
+	free(m->heard_to);
+	m->heard_to = NULL;
 }
 
 size_t

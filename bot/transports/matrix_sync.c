@@ -15,6 +15,8 @@ enum {
 	POLL_BYTES = 64 * 1024 * 1024,
 	STALE_MS = 1000, /* an idle poll that ends sooner than it was asked to */
 	STALE_ALARM = 3,
+	STALE_CHECK = 5,
+	IDLE_CHECK = 30,
 };
 
 static const char small_filter[] =
@@ -254,6 +256,18 @@ matrix_sync_late(struct matrix *m)
 
 /* ---- an answer ---- */
 
+static void
+heard_of(struct matrix *m, const char *room, const json_t *event)
+{
+	const char *id = matrix_json_text(event, "event_id");
+
+	if (!matrix_json_id(id) || (!matrix_json_says(event, "type", "m.room.message") &&
+				       !matrix_json_says(event, "type", "m.room.encrypted")))
+		return;
+	snprintf(m->last_room, sizeof(m->last_room), "%s", room);
+	snprintf(m->last_event, sizeof(m->last_event), "%s", id);
+}
+
 /* Everything of a room's timeline; on the first sync ever nothing in it is acted on. */
 static void
 timeline(struct matrix *m, struct matrix_batch *batch, const char *room, json_t *entry,
@@ -268,6 +282,7 @@ timeline(struct matrix *m, struct matrix_batch *batch, const char *room, json_t 
 		matrix_chore_add(
 		    m, MATRIX_CHORE_GAP, room, arena_print(m->arena, "%s\n%s", before, m->since));
 	json_array_foreach(json_object_get(line, "events"), i, event) {
+		heard_of(m, room, event);
 		if (initial)
 			matrix_rooms_event(m, batch, room, event, false);
 		else
@@ -351,11 +366,36 @@ is_stale(struct matrix *m, const char *next, bool news)
 	       took_ms < STALE_MS && took_ms < m->poll_ms / 2;
 }
 
+/* A server has been seen to answer the same for ever while people wrote (MATRIX.md §4): after a
+ * long silence the newest event of a room is asked for otherwise. */
 static void
-next_poll(struct matrix *m, bool stale)
+doubt_silence(struct matrix *m, bool news)
+{
+	m->idle = news ? 0 : m->idle + 1;
+	if (*m->last_room && (m->stale == STALE_CHECK || m->idle % IDLE_CHECK == IDLE_CHECK - 1))
+		matrix_chore_add(m, MATRIX_CHORE_CHECK, m->last_room, m->last_event);
+}
+
+void
+matrix_sync_stuck(struct matrix *m)
+{
+	log_event(LOG_WARNING, "matrix.stuck", "%s", "events were not told; all is read anew");
+	matrix_health(m, HEALTH_DEAF, "the server kept events back; all is read anew");
+	http_cancel(m->poll);
+	m->poll = NULL;
+	free(m->heard_to);
+	m->heard_to = m->since;
+	m->since = NULL;
+	*m->last_room = 0;
+	matrix_poll_later(m, matrix_back_off_ms(m, 1));
+}
+
+static void
+next_poll(struct matrix *m, bool stale, bool news)
 {
 	m->stale = stale ? m->stale + 1 : 0;
 	m->quick = false;
+	doubt_silence(m, news);
 	if (!m->stale) {
 		matrix_poll_later(m, 0);
 		return;
@@ -385,13 +425,15 @@ sync_came(struct matrix *m, json_t *answer)
 		matrix_poll_later(m, 1000);
 		return;
 	}
+	if (!m->since)
+		matrix_rooms_catch_up(m);
 	free(m->since);
 	m->since = memory_string(next);
 	m->failures = 0;
 	m->small = false;
 	if (!stale || m->stale < STALE_ALARM - 1)
 		matrix_health_good(m);
-	next_poll(m, stale);
+	next_poll(m, stale, news);
 	matrix_work_poke(m);
 	matrix_chore_poke(m);
 }

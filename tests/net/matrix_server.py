@@ -541,11 +541,12 @@ class Homeserver(matrix_keys.Server):
 
     def on_messages(self, r, room):
         self.need_joined(r, room)
-        start = int(r["query"]["from"][1:])
+        start = int(r["query"].get("from", "p%d" % (self.position + 1))[1:])
         end = int(r["query"]["to"][1:]) if r["query"].get("to") else 0
+        types = json.loads(r["query"].get("filter", "{}")).get("types")
         limit = int(r["query"].get("limit", 10))
-        found = [(p, e) for p, e in reversed(self.rooms[room]["timeline"]) if end < p < start]
-        answer = {"start": r["query"]["from"], "chunk": [e for _, e in found[:limit]]}
+        found = [(p, e) for p, e in reversed(self.rooms[room]["timeline"]) if end < p < start and (not types or e["type"] in types)]
+        answer = {"start": "p%d" % start, "chunk": [e for _, e in found[:limit]]}
         if len(found) > limit:
             answer["end"] = "p%d" % found[limit - 1][0]
         return answer

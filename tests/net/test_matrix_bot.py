@@ -298,6 +298,22 @@ def matrix_bot_does_not_race_with_an_eager_server():
         assert len(s.paths) - before < 40, "%d requests in 3 s" % (len(s.paths) - before)
 
 
+def matrix_bot_finds_what_a_stuck_server_keeps_back():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        time.sleep(0.3)
+        s.stuck = {"next_batch": "s%d" % s.position}
+        s.say(NOOR, room, "!events")
+        wait_for(s, room, 2, 60)
+        s.stuck = None
+        s.say(NOOR, room, "!podcast")
+        wait_for(s, room, 3, 60)
+        time.sleep(1)
+        expect(len(s.ledger(room)), 3)
+
+
 def matrix_bot_counts_a_bad_since_as_a_first_sync():
     with World(encryption="off") as (s, b):
         room = s.dm()
