@@ -1,0 +1,394 @@
+/* Stories before their jury: judges x organisations x stories, and withdrawal in every state. */
+#include "unit.h"
+
+#include "core/turn.h"
+#include "features/stories.h"
+
+#include "world.h"
+
+#define FEATURE(name) extern const struct feature feature_##name;
+#include "feature_list.h"
+#undef FEATURE
+#define FEATURE(name) &feature_##name,
+static const struct feature *const features[] = {
+#include "feature_list.h"
+    NULL,
+};
+static const struct feature *const *const world_features = features;
+
+/* People 1 to AUTHORS write, one story each; the next JUDGES judge; behind them an admin, a reader.
+ */
+enum {
+	ORGS = 4,
+	AUTHORS = 12,
+	JUDGES_N = 8,
+	ADMIN = AUTHORS + JUDGES_N + 1,
+	READER,
+	PEOPLE = READER
+};
+static const char *const orgs[ORGS] = {"arava", "seeds-of-peace", "hands-of-peace", "tech2peace"};
+static const char *const languages[] = {"en", "ar", "he"};
+
+static const char *
+who(int64_t person)
+{
+	static char names[8][24];
+	static int next;
+	char *name = names[next++ % 8];
+
+	snprintf(name, sizeof(names[0]), "7134%06lld", (long long)person);
+	return name;
+}
+
+static int64_t
+number_of(int64_t author)
+{
+	/* No order of numbers may be an order of authors. */
+	return 1000 + author * 577 % 8000;
+}
+
+static struct blob
+sealed(struct turn *t, int64_t person, const char *purpose, const char *what)
+{
+	return seal_person(
+	    t, person, purpose, arena_print(t->arena, "%s%05lldX", what, (long long)person));
+}
+
+static void
+people_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	for (int64_t p = 1; p <= PEOPLE; p++) {
+		people_set_language(t, p, languages[p % 3]);
+		people_join(t, p, orgs[p % ORGS]);
+		people_set_adult(t, p, true);
+		people_set_pseudonym(t, p, arena_print(t->arena, "Member%05lldX", (long long)p));
+		if (p > AUTHORS && p < ADMIN)
+			people_grant(t, p, JUDGES, orgs[p % ORGS]);
+	}
+	people_grant(t, ADMIN, ADMINS, "");
+}
+
+static void
+season_turn(struct turn *t, void *ctx)
+{
+	static struct sql add = {"INSERT INTO season(opened, closes, judged, stage)"
+				 " VALUES(?, ?, ?, ?)"};
+
+	db_run(
+	    t->db, &add, V(t->now, t->now + 10 * STORY_DAY, t->now + 20 * STORY_DAY, *(int *)ctx));
+}
+
+static void
+story_turn(struct turn *t, void *ctx)
+{
+	static struct sql add = {
+	    "INSERT INTO story(season, person, number, state, org, language, title, pseudonym, "
+	    "name,"
+	    " body, changed) VALUES(1, ?1, ?2, ?3, ?4, 'en', ?5, ?6, ?7, ?8, ?9)"};
+	static struct sql use = {"INSERT INTO story_use(story, what, expires)"
+				 " VALUES((SELECT id FROM story WHERE person = ?), ?, ?)"};
+	const int64_t *v = ctx;
+
+	db_run(t->db, &add,
+	    V(v[0], number_of(v[0]), v[1], orgs[v[0] % ORGS],
+		sealed(t, v[0], "story.title", "Title"), sealed(t, v[0], "story.pseudonym", "Pen"),
+		sealed(t, v[0], "story.name", "Name"), sealed(t, v[0], "story.body", "Body"),
+		t->now));
+	for (int i = 0; i < USE_COUNT; i++)
+		db_run(t->db, &use, V(v[0], i, t->now + 100 * STORY_DAY));
+}
+
+static void
+story_new(struct world *w, int64_t author, enum story_state state)
+{
+	engine_turn(w->engine, story_turn, (int64_t[]){author, state});
+}
+
+static struct world *
+begin(int stage)
+{
+	struct world *w = world_new();
+
+	for (int64_t p = 1; p <= PEOPLE; p++)
+		world_says(w, who(p), "/start");
+	assert_true(engine_turn(w->engine, people_turn, NULL));
+	assert_true(engine_turn(w->engine, season_turn, &stage));
+	world_settle(w);
+	world_forget_sent(w);
+	return w;
+}
+
+static bool
+same_org(int64_t a, int64_t b)
+{
+	return a % ORGS == b % ORGS;
+}
+
+/* Everything that reached this judge: no author but by number, no text of their own organisation.
+ */
+static void
+nothing_leaks(struct world *w, int64_t judge)
+{
+	static const char *const canaries[] = {"Title", "Pen", "Name", "Member", "7134", "arava",
+	    "seeds-of-peace", "hands-of-peace", "tech2peace"};
+	char own[40], number[40];
+
+	for (int i = 0; i < w->count; i++) {
+		const struct sent *s = &w->sent[i];
+
+		if (strcmp(s->where, who(judge)))
+			continue;
+		for (size_t k = 0; k < sizeof(canaries) / sizeof(*canaries); k++)
+			if (strstr(s->text, canaries[k]))
+				fail_msg("%s in: %s", canaries[k], s->text);
+		for (int64_t a = 1; a <= AUTHORS; a++) {
+			if (!same_org(a, judge))
+				continue;
+			snprintf(own, sizeof(own), "Body%05lldX", (long long)a);
+			snprintf(number, sizeof(number), "%lld", (long long)number_of(a));
+			if (strstr(s->text, own) || strstr(s->text, number))
+				fail_msg("of the own organisation: %s", s->text);
+		}
+	}
+}
+
+/* What /judge NUMBER answers; of nothing a judge may not see is it another answer. */
+static void
+asks_for(struct world *w, int64_t judge, int64_t number, bool sees)
+{
+	char text[40];
+	int before = w->count;
+
+	snprintf(text, sizeof(text), "/judge %lld", (long long)number);
+	world_says(w, who(judge), text);
+	if (sees) {
+		assert_true(w->count - before == 2);
+		world_says(w, who(judge), "/cancel");
+		return;
+	}
+	assert_int_equal(w->count - before, 1);
+	assert_true(world_is(w, &w->sent[before], languages[judge % 3], "judge.gone"));
+	assert_int_equal(w->sent[before].choices, 0);
+}
+
+/* How many of the sent stories this judge was shown, and each voted on. */
+static int
+judges_all(struct world *w, int64_t judge)
+{
+	int n = 0;
+
+	for (; n <= AUTHORS; n++) {
+		world_says(w, who(judge), "/judge");
+		if (!world_last(w, who(judge))->choices)
+			break;
+		world_says(w, who(judge), "#1");
+		for (int k = 0; k < 4; k++)
+			world_says(w, who(judge), k % 2 ? "4" : "5");
+	}
+	return n;
+}
+
+static void
+story_judges_by_organisations_by_stories(void **state)
+{
+	struct world *w = begin(SEASON_OPEN);
+	int pairs = 0;
+
+	(void)state;
+	for (int64_t a = 1; a <= AUTHORS; a++)
+		story_new(w, a, STORY_LIVE);
+	for (int64_t j = AUTHORS + 1; j < ADMIN; j++) {
+		world_forget_sent(w);
+		for (int64_t a = 1; a <= AUTHORS; a++, pairs++)
+			asks_for(w, j, number_of(a), !same_org(a, j));
+		asks_for(w, j, 999, false);
+		assert_int_equal(judges_all(w, j), AUTHORS - AUTHORS / ORGS);
+		nothing_leaks(w, j);
+	}
+	printf("# %d pairs of judge and story\n", pairs);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM story_vote v JOIN story s ON"
+					 " s.id = v.story JOIN person p ON p.id = v.person"
+					 " WHERE p.org = s.org"),
+	    0);
+	world_free(w);
+}
+
+static void
+end_turn(struct turn *t, void *ctx)
+{
+	struct season s;
+
+	(void)ctx;
+	assert_true(season_now(t, &s));
+	judge_end(t, &s);
+}
+
+/* All are level, so all go to the final; nobody is shown a finalist of their own organisation, and
+ * three win. */
+static void
+story_final_of_three_without_ones_own(void **state)
+{
+	struct world *w = begin(SEASON_OPEN);
+
+	(void)state;
+	for (int64_t a = 1; a <= AUTHORS; a++)
+		story_new(w, a, STORY_LIVE);
+	for (int64_t j = AUTHORS + 1; j < ADMIN; j++)
+		judges_all(w, j);
+	assert_true(engine_turn(w->engine, end_turn, NULL));
+	assert_int_equal(world_number(w, "SELECT stage FROM season"), SEASON_FINAL);
+	for (int64_t j = AUTHORS + 1; j < ADMIN; j++) {
+		world_forget_sent(w);
+		world_says(w, who(j), "/judge");
+		for (int k = 0; k < 4; k++)
+			world_says(w, who(j), "#1");
+		nothing_leaks(w, j);
+	}
+	assert_int_equal(world_number(w, "SELECT count(*) FROM story_final"), 3 * JUDGES_N);
+	assert_true(engine_turn(w->engine, end_turn, NULL));
+	assert_int_equal(world_number(w, "SELECT stage FROM season"), SEASON_WON);
+	assert_int_equal(
+	    world_number(w, "SELECT group_concat(rank, '') FROM (SELECT rank FROM story"
+			    " WHERE rank > 0 ORDER BY rank)"),
+	    123);
+	world_free(w);
+}
+
+/* Two judges are not enough, however much they like it. */
+static void
+story_two_judges_are_not_enough(void **state)
+{
+	struct world *w = begin(SEASON_OPEN);
+
+	(void)state;
+	story_new(w, 1, STORY_LIVE);
+	story_new(w, 2, STORY_LIVE);
+	for (int64_t j = AUTHORS + 1; j < AUTHORS + 4; j++)
+		judges_all(w, j);
+	assert_true(engine_turn(w->engine, end_turn, NULL));
+	assert_int_equal(
+	    world_number(w, "SELECT count(*) FROM story WHERE rank > 0 AND (SELECT"
+			    " count(*) FROM story_vote v WHERE v.story = story.id) < 3"),
+	    0);
+	world_free(w);
+}
+
+static void
+story_only_a_judge_is_asked(void **state)
+{
+	struct world *w = begin(SEASON_OPEN);
+
+	(void)state;
+	story_new(w, 1, STORY_LIVE);
+	world_says(w, who(READER), "/judge");
+	assert_true(
+	    world_is(w, world_last(w, who(READER)), languages[READER % 3], "engine.not_allowed"));
+	world_free(w);
+}
+
+/* ---- withdrawal ---- */
+
+static void
+withdraw_turn(struct turn *t, void *ctx)
+{
+	struct story s;
+
+	(void)ctx;
+	assert_true(story_get(t, 1, &s));
+	story_withdraw(t, &s);
+	/* In the same transaction nothing finds it. */
+	assert_false(story_get(t, 1, &s));
+	assert_false(story_numbered(t, number_of(1), &s));
+	assert_int_equal(judge_left(t, 1, AUTHORS + 2), 0);
+}
+
+static void
+leave_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	people_erase(t, 1);
+}
+
+static void
+nothing_is_left(struct world *w)
+{
+	assert_int_equal(
+	    world_number(w, "SELECT (SELECT count(*) FROM story) + (SELECT count(*) FROM"
+			    " story_use) + (SELECT count(*) FROM story_media) + (SELECT"
+			    " count(*) FROM story_vote) + (SELECT count(*) FROM story_final)"
+			    " + (SELECT count(*) FROM story_copy)"),
+	    0);
+	world_forget_sent(w);
+	world_says(w, who(READER), "/stories");
+	world_says(w, who(AUTHORS + 2), "/judge");
+	world_says(w, who(ADMIN), "/stories");
+	world_says(w, who(ADMIN), "#2");
+	world_says(w, who(ADMIN), "#3");
+	for (int i = 0; i < w->count; i++)
+		if (strstr(w->sent[i].text, "00001X"))
+			fail_msg("still there: %s", w->sent[i].text);
+}
+
+/* Draft, waiting for either check, live, judged, in the final, won and read: by withdrawing and by
+ * leaving. Copies that were delivered are deleted. */
+static void
+story_withdrawn_in_every_state(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 14; way++) {
+		int at = way / 2, copies = 0;
+		struct world *w = begin(at >= 6 ? SEASON_WON : SEASON_OPEN);
+
+		story_new(w, 1, at < STORY_LIVE ? (enum story_state)at : STORY_LIVE);
+		if (at == 4 || at == 5)
+			for (int64_t j = AUTHORS + 2; j < AUTHORS + 5; j++)
+				judges_all(w, j);
+		if (at == 5)
+			assert_true(engine_turn(w->engine, end_turn, NULL));
+		if (at == 6) {
+			world_says(w, who(READER), "/stories");
+			world_says(w, who(READER), "#1");
+			assert_non_null(strstr(world_last(w, who(READER))->text, "Body00001X"));
+		}
+		copies = (int)world_number(w, "SELECT count(*) FROM story_copy");
+		assert_int_equal(copies, at == 6 ? 1 : at >= 4 ? 3 : 0);
+		world_forget_sent(w);
+		assert_true(engine_turn(w->engine, way % 2 ? leave_turn : withdraw_turn, NULL));
+		world_settle(w);
+		for (int i = 0; i < w->count; i++)
+			copies -= w->sent[i].op == OP_DELETE;
+		assert_int_equal(copies, 0);
+		nothing_is_left(w);
+		world_free(w);
+	}
+}
+
+/* What ran out is as what was revoked: judges and readers lose it at that moment. */
+static void
+story_uses_expire(void **state)
+{
+	struct world *w = begin(SEASON_WON);
+
+	(void)state;
+	story_new(w, 1, STORY_LIVE);
+	world_says(w, who(READER), "/stories");
+	world_says(w, who(READER), "#1");
+	assert_non_null(strstr(world_last(w, who(READER))->text, "Body00001X"));
+	world_pass(w, 100 * STORY_DAY + 1);
+	world_says(w, who(READER), "/stories");
+	world_says(w, who(READER), "#1");
+	assert_null(strstr(world_last(w, who(READER))->text, "Body00001X"));
+	world_free(w);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(story_judges_by_organisations_by_stories),
+    cmocka_unit_test(story_final_of_three_without_ones_own),
+    cmocka_unit_test(story_two_judges_are_not_enough),
+    cmocka_unit_test(story_only_a_judge_is_asked),
+    cmocka_unit_test(story_withdrawn_in_every_state),
+    cmocka_unit_test(story_uses_expire),
+};
+
+UNIT_RUN(tests)
