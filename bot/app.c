@@ -136,6 +136,7 @@ app_read(struct app *app, const struct arguments *arguments)
 	app->conf = conf_load(arguments->config, engine_settings(features), &why);
 	if (!app->conf)
 		return complain(EXIT_CONFIG, why);
+	app->first_conf = app->conf;
 	database = conf_text(app->conf, "bot", NULL, "database");
 	app->state_folder = memory_string(database);
 	slash = strrchr(app->state_folder, '/');
@@ -223,22 +224,51 @@ app_engine(struct app *app, const struct engine_ports *ports, bool training)
 	return EXIT_DONE;
 }
 
+/* The configuration as it is now. What was opened with the first one keeps it: the database, the
+ * key and the networks. NULL: the old one stays, and *why says what was expected. */
+static struct conf *
+read_again(struct app *app, char **why)
+{
+	struct conf *old = app->conf;
+	struct conf *conf = conf_load(app->arguments->config, engine_settings(features), why);
+
+	if (!conf)
+		return NULL;
+	app->conf = conf;
+	*why = check_zones(app);
+	if (!*why)
+		*why = overrides(app);
+	app->conf = old;
+	if (!*why)
+		return conf;
+	free(overrides(app));
+	conf_free(conf);
+	return NULL;
+}
+
 bool
 app_reload(struct app *app)
 {
 	char *why = NULL;
+	struct conf *conf = read_again(app, &why), *old = app->conf;
 	struct words *words =
-	    words_load(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), &why);
+	    conf ? words_load(app->words_folder, conf_list(conf, "bot", NULL, "languages"), &why)
+		 : NULL;
 	struct partners *partners = words ? partners_load(app->partners_file, &why) : NULL;
 
 	if (!partners) {
 		log_event(LOG_ERROR, "reload.refused", "%s", why ? why : "");
 		free(why);
 		words_free(words);
+		conf_free(conf);
+		free(overrides(app));
 		return false;
 	}
 	zones_reload(app->zones);
-	engine_reload(app->engine, words, partners, app->conf);
+	app->conf = conf;
+	engine_reload(app->engine, words, partners, conf);
+	if (old != app->first_conf)
+		conf_free(old);
 	words_free(app->words);
 	partners_free(app->partners);
 	app->words = words;
@@ -278,6 +308,8 @@ app_close(struct app *app)
 		zones_close(app->zones);
 	partners_free(app->partners);
 	words_free(app->words);
+	if (app->first_conf != app->conf)
+		conf_free(app->first_conf);
 	conf_free(app->conf);
 	free(app->state_folder);
 	free(app->key_file);

@@ -27,6 +27,7 @@ struct arguments {
 struct app {
 	const struct arguments *arguments;
 	struct conf *conf;
+	struct conf *first_conf; /* what the networks were opened with */
 	struct words *words;
 	struct partners *partners;
 	struct zones *zones;

@@ -73,6 +73,9 @@ struct network {
 	bool waiting; /* rows may wait in the database */
 	int64_t next_due_ms;
 	int64_t came_ms; /* last successful batch or health */
+	int64_t alarm_ms; /* when its health is worth an alarm, or its end; INT64_MAX: never */
+	bool alarmed;
+	bool lost; /* was away for so long that messages are lost: said once */
 };
 
 /* A fate that came and is not yet committed. */
@@ -153,6 +156,10 @@ bool turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *t, void
 void engine_prune(struct turn *t);
 void happen(struct turn *t, enum happening what);
 const struct feature *feature_named(struct engine *e, const char *name);
+
+/* say.c */
+/* To a room or group that is in the configuration. */
+void say_room(struct turn *t, struct network *n, const char *where, struct card *card);
 
 /* outbox.c */
 void outbox_want(struct turn *t, struct wanted *w);
@@ -325,5 +332,10 @@ void work_free(struct engine *e);
 
 /* status.c */
 void status_free(struct engine *e);
+/* A network's health is in `n`: an alarm or its end may be due, at once or when it lasts. */
+void status_health(struct network *n);
+int64_t status_next_ms(const struct engine *e);
+/* Raises and ends what is due; inside a transaction. */
+void status_alarms(struct engine *e);
 
 #endif

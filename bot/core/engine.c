@@ -632,6 +632,7 @@ transport_health(void *engine, struct transport *transport, enum health health, 
 	snprintf(n->detail, sizeof(n->detail), "%s", detail ? detail : "");
 	if (health != HEALTH_STARTING)
 		n->tried = true;
+	status_health(n);
 	if (health == HEALTH_GOOD) {
 		n->came_ms = engine_now_ms(e);
 		remember_link(e, transport);
@@ -691,7 +692,7 @@ engine_add(struct engine *e, struct transport *transport)
 	struct rows *q;
 
 	assert(e->network_count <= NETWORKS);
-	*n = (struct network){.transport = transport, .engine = e, .waiting = true};
+	*n = (struct network){.transport = transport, .engine = e, .waiting = true, .alarm_ms = INT64_MAX};
 	n->flying_chats = memory_new(sizeof(int64_t) * (size_t)transport->slots);
 	n->flying_ids = memory_new(sizeof(int64_t) * (size_t)transport->slots);
 	db_arena(e->db, e->arena);
@@ -784,13 +785,15 @@ engine_tick(struct engine *e)
 	e->ticking = true;
 	e->wake_ms = INT64_MAX;
 	page_poll(e);
-	if (e->fate_count || job_due(e) || outbox_due(e) || post_feed_due(e)) {
+	if (e->fate_count || job_due(e) || outbox_due(e) || post_feed_due(e) ||
+	    status_next_ms(e) <= engine_now_ms(e)) {
 		db_begin(e->db);
 		e->in_transaction = true;
 		db_arena(e->db, e->arena);
 		outbox_fates(e);
 		job_run(e);
 		post_feed_run(e);
+		status_alarms(e);
 		outbox_pick(e);
 		engine_commit(e);
 		arena_forget(e->arena);
@@ -814,6 +817,8 @@ engine_next_ms(struct engine *e)
 	if (e->broken)
 		return INT64_MAX;
 	next = outbox_next_ms(e);
+	if (status_next_ms(e) < next)
+		next = status_next_ms(e);
 	page = page_next_s(e);
 	if (e->started && e->post_next_ms < next)
 		next = e->post_next_ms;

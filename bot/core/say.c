@@ -246,6 +246,16 @@ say_farewell(struct turn *t, struct network *n, const char *who, const char *whe
 	outbox_want(t, w);
 }
 
+void
+say_room(struct turn *t, struct network *n, const char *where, struct card *card)
+{
+	struct wanted *w = wanted(t, n, OP_SEND, CLASS_ALARM);
+
+	w->parcel.where = where;
+	w->chat = chat_number(t, where);
+	post_card(t, w, card);
+}
+
 /* ---- to others ---- */
 
 static int64_t

@@ -134,6 +134,24 @@ alarm_one(struct turn *t, int64_t person, void *ctx)
 		t, language_of(t, person), a->key, "name", a->name, "detail", a->detail, NULL));
 }
 
+/* To the ops room where one is configured and reached, else to the admins. */
+static void
+alarm_tell(struct turn *t, struct alarm_to *to)
+{
+	const char *room = conf_text(t->conf, "ops", NULL, "room");
+	const char *colon = room ? strchr(room, ':') : NULL;
+	struct network *n = NULL;
+
+	if (colon)
+		n = network_named(t->engine, arena_copy(t->arena, room, (size_t)(colon - room)));
+	if (n)
+		say_room(t, n, colon + 1,
+		    words_in(t, words_language(t->words, 0), to->key, "name", to->name, "detail",
+			to->detail, NULL));
+	else
+		people_each(t, ADMINS, NULL, 20, alarm_one, to);
+}
+
 void
 alarm_raise(struct turn *t, const char *name, const char *detail)
 {
@@ -148,7 +166,7 @@ alarm_raise(struct turn *t, const char *name, const char *detail)
 	a->next = t->engine->alarms;
 	t->engine->alarms = a;
 	log_event(LOG_WARNING, "alarm.raised", "name=%s", name);
-	people_each(t, ADMINS, NULL, 20, alarm_one, &to);
+	alarm_tell(t, &to);
 }
 
 void
@@ -164,9 +182,80 @@ alarm_over(struct turn *t, const char *name)
 			free(a->name);
 			free(a);
 			log_event(LOG_NOTICE, "alarm.over", "name=%s", name);
-			people_each(t, ADMINS, NULL, 20, alarm_one, &to);
+			alarm_tell(t, &to);
 			return;
 		}
+}
+
+/* ---- networks ---- */
+
+enum { DOWN_FOR_MS = 300000 }; /* a network comes back from most hitches by itself */
+
+static bool
+is_bad(enum health health)
+{
+	return health == HEALTH_DOWN || health == HEALTH_DEAF || health == HEALTH_CONFLICT ||
+	       health == HEALTH_REFUSED;
+}
+
+void
+status_health(struct network *n)
+{
+	int64_t now = engine_now_ms(n->engine);
+	int64_t at = n->health == HEALTH_DOWN ? now + DOWN_FOR_MS : now;
+
+	if (n->health == HEALTH_GOOD && n->detail[0])
+		n->lost = true;
+	if (is_bad(n->health) && !n->alarmed)
+		n->alarm_ms = at < n->alarm_ms ? at : n->alarm_ms;
+	else if (n->health == HEALTH_GOOD)
+		n->alarm_ms = n->alarmed || n->lost ? now : INT64_MAX;
+}
+
+int64_t
+status_next_ms(const struct engine *e)
+{
+	int64_t next = INT64_MAX;
+
+	for (int i = 0; i < e->network_count; i++)
+		if (e->networks[i].alarm_ms < next)
+			next = e->networks[i].alarm_ms;
+	return next;
+}
+
+static void
+network_alarm(struct turn *t, void *ctx)
+{
+	struct network *n = ctx;
+	const char *name = arena_print(t->arena, "network.%s", n->transport->name);
+	struct alarm_to lost = {.key = "engine.alarm", .name = name, .detail = n->detail};
+
+	if (n->lost)
+		alarm_tell(t, &lost);
+	if (is_bad(n->health))
+		alarm_raise(
+		    t, name, arena_print(t->arena, "%s: %s", health_names[n->health], n->detail));
+	else
+		alarm_over(t, name);
+}
+
+void
+status_alarms(struct engine *e)
+{
+	struct turn t;
+	struct ours ours;
+
+	for (int i = 0; i < e->network_count; i++) {
+		struct network *n = &e->networks[i];
+
+		if (n->alarm_ms > engine_now_ms(e))
+			continue;
+		n->alarm_ms = INT64_MAX;
+		turn_begin(&t, e, &ours);
+		turn_run(e, &t, network_alarm, n);
+		n->alarmed = is_bad(n->health);
+		n->lost = false;
+	}
 }
 
 void

@@ -24,7 +24,7 @@ enum {
 	UPLOAD_TIMEOUT_MS = 300000,
 	RETRY_LEAST_MS = 500,
 	RETRY_MOST_MS = 20000,
-	REFUSED_AGAIN_MS = 3600000,
+	REFUSED_AGAIN_MS = 600000,
 	CONFLICT_LEAST_MS = 3000, /* the server holds a second conflict within 3 s back [0.8] */
 	CONFLICT_JITTER_MS = 4000,
 	CONFLICT_ALARM = 3,	 /* the first ones may be the end of our own last run */
@@ -276,12 +276,14 @@ poll_lost(struct telegram *tg, const struct http_answer *http)
 static void
 poll_refused(struct telegram *tg, int code)
 {
-	tg->phase = PHASE_OVER;
+	tg->phase = PHASE_ME;
 	tg->refused = true;
 	say_health(tg, HEALTH_REFUSED,
 	    code == 404	  ? "no such bot (404)"
 	    : code == 421 ? "not served here (421)"
 			  : "token refused (401)");
+	/* The engine ends when no network is left; else the token may be good again. */
+	poll_later(tg, REFUSED_AGAIN_MS);
 }
 
 /* 409: somebody else polls, or a webhook was set behind our back. */
@@ -438,6 +440,7 @@ poll_met(struct telegram *tg, struct slice result)
 	if (tg->me.username[0])
 		snprintf(tg->base.link_start, sizeof(tg->base.link_start),
 		    "https://t.me/%s?start=", tg->me.username);
+	tg->refused = false;
 	tg->phase = PHASE_WEBHOOK;
 	poll_ask(tg);
 }

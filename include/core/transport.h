@@ -179,7 +179,7 @@ enum health {
 	HEALTH_DOWN,	   /* cannot be reached, is tried again */
 	HEALTH_DEAF,	   /* polls that should have ended did not */
 	HEALTH_CONFLICT,   /* somebody else polls with our token */
-	HEALTH_REFUSED,	   /* bad token: will not be tried again */
+	HEALTH_REFUSED,	   /* bad token: tried again now and then */
 	HEALTH_NEW_DEVICE, /* Matrix: keys had to be made anew; people are told */
 };
 

@@ -237,6 +237,85 @@ def telegram_bot_refused_token_ends_with_77():
         bot.end()
 
 
+def join(server, bot, who, role, org=None):
+    """A role for `who`, by a code made on the command line."""
+    made = bot.command("invite", "--role", role, *(["--org", org] if org else []))
+    server.say(who, "/start " + made.stdout.split()[0])
+    assert server.wait(lambda: server.ledger(who)), made.stdout
+    press(server, who, 0)
+    assert server.wait(lambda: len(server.ledger(who)) > 1)
+
+
+def press(server, who, k):
+    m = server.ledger(who)[-1]
+    buttons = [b for row in m["reply_markup"]["inline_keyboard"] for b in row]
+    server.press(who, m["message_id"], buttons[k]["callback_data"])
+
+
+def telegram_bot_alarms_the_admins():
+    with World() as (s, b):
+        join(s, b, 7, "admin")
+        had = len(s.ledger(7))
+        s.fault("getUpdates", "no", 3, [409, "Conflict: terminated by other getUpdates request; "
+                                        "make sure that only one bot instance is running"])
+        s.say(8, "/help")
+        assert s.wait(lambda: any("network.telegram" in m.get("text", "")
+                                  for m in s.ledger(7)[had:]), 40), s.texts(7)
+        assert "conflict" in str(s.texts(7)[had:]), s.texts(7)
+        assert s.wait(lambda: "All right again" in str(s.texts(7)[had:]), 40), s.texts(7)
+        assert "alarm." not in b.command("status").stdout
+
+
+def watchdog_said(bot, seconds):
+    """How often WATCHDOG=1 was said meanwhile."""
+    end, count = time.monotonic() + seconds, 0
+    bot.notify.settimeout(0.1)
+    while time.monotonic() < end:
+        try:
+            count += b"WATCHDOG=1" in bot.notify.recv(4096)
+        except socket.timeout:
+            pass
+    bot.notify.settimeout(20)
+    return count
+
+
+def telegram_bot_watchdog_is_the_loops_progress():
+    os.environ["WATCHDOG_USEC"] = "1000000"
+    try:
+        with World() as (s, b):
+            assert watchdog_said(b, 3) >= 4, "an idle loop is alive"
+            s.down()
+            assert watchdog_said(b, 3) >= 4, "a network that is down is no reason for a kill"
+            s.up()
+            b.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.5)
+            watchdog_said(b, 0.3)
+            hung = watchdog_said(b, 2)
+            b.process.send_signal(signal.SIGCONT)
+            assert not hung, "a loop that stands still says nothing"
+    finally:
+        del os.environ["WATCHDOG_USEC"]
+
+
+def telegram_bot_reads_the_configuration_again():
+    with World() as (s, b):
+        with open(b.path("bot.ini")) as f:
+            ini = f.read()
+        good = ini.replace("[content]", "zone_override = Asia/Hebron 2027-03-27T02:00 +03:00\n[content]")
+        for text in (good + "[ops]\nroom = telegram:-1001\n",
+                             good + "[nonsense]\nx = 1\n"):
+            b.write("bot.ini", text)
+            b.process.send_signal(signal.SIGHUP)
+            assert b.ready(), "no READY=1 after a reload"
+        assert "nonsense" in b.said(), "a broken configuration is not named"
+        # The good one is what counts: its room hears the alarms.
+        s.meet(-1001, "met")
+        s.fault("getUpdates", "no", 3, [409, "Conflict: terminated by other getUpdates request; "
+                                        "make sure that only one bot instance is running"])
+        s.say(8, "/help")
+        assert s.wait(lambda: "network.telegram" in str(s.texts(-1001)), 40), b.said()[-800:]
+
+
 def telegram_bot_kill_at_any_moment():
     rounds = int(os.environ.get("TELEGRAM_KILLS", "8"))
     rng = random.Random(11)
