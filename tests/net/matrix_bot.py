@@ -167,8 +167,9 @@ def run(tests):
         try:
             test()
             print("ok %d - %s # %.1f s" % (number, test.__name__, time.time() - start), flush=True)
-        except AssertionError as why:
+        except Exception as why:  # noqa: BLE001: whatever a peer or a file refuses is a failure
             bad += 1
-            print("not ok %d - %s\n# %s" % (number, test.__name__,
-                                            str(why).replace("\n", "\n# ")), flush=True)
+            text = "%s: %s" % (type(why).__name__, why)
+            print("not ok %d - %s\n# %s" % (number, test.__name__, text.replace("\n", "\n# ")),
+                  flush=True)
     return 1 if bad else 0
