@@ -95,10 +95,10 @@ writing(struct turn *t, struct card *card)
 		clock_date(t->arena, t->language, zone_find(t->zones, zones[0]), s.closes - 1),
 		NULL));
 	card_text(card, "\n", 0);
-	card_name(card, prompt);
+	story_lines(card, prompt);
 	if (prize[0]) {
 		card_text(card, "\n", 0);
-		card_name(card, prize);
+		story_lines(card, prize);
 	}
 	if (!t->group && t->person->access & MEMBERS)
 		choose(t, card, "stories.write", "story.write", "");

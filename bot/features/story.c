@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/strip.h"
@@ -242,6 +243,18 @@ story_show_media(struct turn *t, const struct story *story)
 	}
 }
 
+void
+story_lines(struct card *card, const char *text)
+{
+	for (size_t n; *text; text += n) {
+		n = strcspn(text, "\n");
+		if (n)
+			card_name(card, arena_copy(card->arena, text, n));
+		for (; text[n] == '\n'; n++)
+			card_text(card, "\n", 0);
+	}
+}
+
 struct card *
 story_card(struct turn *t, const struct story *story)
 {
@@ -251,7 +264,7 @@ story_card(struct turn *t, const struct story *story)
 	struct card *card = words(t, "story.front", "title", story->title, "name", by, NULL);
 
 	card_text(card, "\n\n", 0);
-	card_name(card, translated ? story->translation : story->text);
+	story_lines(card, translated ? story->translation : story->text);
 	if (translated)
 		card_paragraph(card, words(t, "story.is_translation", NULL));
 	return card;
@@ -398,13 +411,13 @@ show_all(struct turn *t, const struct story *s)
 		story_show(t, s, story_card(t, s));
 	} else {
 		card = card_new(t->arena);
-		card_name(card, s->text[0] ? s->text : "…");
+		story_lines(card, s->text[0] ? s->text : "…");
 		story_show(t, s, card);
 	}
 	if (s->translation[0]) {
 		card = words(t, "story.translation", NULL);
 		card_text(card, "\n", 0);
-		card_name(card, s->translation);
+		story_lines(card, s->translation);
 		story_show(t, s, card);
 	}
 	story_show_media(t, s);
@@ -580,7 +593,7 @@ writing_chosen(struct turn *t, const struct story *s)
 	if (s->own[0]) {
 		struct card *card = card_new(t->arena);
 
-		card_name(card, s->own);
+		story_lines(card, s->own);
 		story_show(t, s, card);
 	}
 	return AGAIN;
@@ -796,7 +809,7 @@ ask_consent(struct turn *t)
 		return;
 	card = words(t, "story.ask_consent", NULL);
 	card_paragraph(card, card_new(t->arena));
-	card_name(card, season_text(t, season.id, SEASON_CONSENT));
+	story_lines(card, season_text(t, season.id, SEASON_CONSENT));
 	choose_answer(t, card, "story.submit_now", "yes");
 	say(t, card);
 }

@@ -304,6 +304,16 @@ withdraw_turn(struct turn *t, void *ctx)
 }
 
 static void
+withdraw_turn_any(struct turn *t, void *ctx)
+{
+	struct story s;
+
+	(void)ctx;
+	assert_true(story_get(t, 1, &s));
+	story_withdraw(t, &s);
+}
+
+static void
 leave_turn(struct turn *t, void *ctx)
 {
 	(void)ctx;
@@ -382,7 +392,105 @@ story_uses_expire(void **state)
 	world_free(w);
 }
 
+/* ---- media ---- */
+
+static const unsigned char picture[] =
+    "\xff\xd8\xff\xe1\x00\x12"
+    "Exif\0\0Canary7134"
+    "\xff\xdb\x00\x05\x00\x01\x02\xff\xda\x00\x04\x01\x00PIXELS\xff\xd9"
+    "Canary7134";
+
+/* Begins a story, sends a picture; the fetch that was ordered. */
+static int64_t
+sends_picture(struct world *w, int64_t bytes)
+{
+	world_says(w, who(1), "/stories");
+	world_says(w, who(1), "#1");
+	world_says(w, who(1), "some words");
+	world_event(w, (struct event){.kind = EVENT_MESSAGE,
+			   .who = who(1),
+			   .media = {.kind = MEDIA_PICTURE, .handle = "h1", .bytes = bytes}});
+	world_settle(w);
+	for (int i = w->count - 1; i >= 0; i--)
+		if (w->sent[i].op == OP_FETCH)
+			return w->sent[i].id;
+	return 0;
+}
+
+static void
+picture_comes(struct world *w, int64_t fetch, const void *bytes, size_t length)
+{
+	world_event(w, (struct event){.kind = EVENT_FETCHED,
+			   .who = who(1),
+			   .media = {.handle = "h1",
+			       .bytes = (int64_t)length,
+			       .content = bytes,
+			       .failed = !bytes,
+			       .asked_by = fetch}});
+	world_settle(w);
+}
+
+static void
+stored_turn(struct turn *t, void *ctx)
+{
+	static struct sql get = {"SELECT content FROM story_media"};
+	struct rows *q = db_query(t->db, &get, NONE);
+	struct blob sealed_bytes, plain;
+
+	(void)ctx;
+	assert_true(db_next(q));
+	sealed_bytes = db_blob(q, 0);
+	db_done(q);
+	plain = unseal_person_bytes(t, 1, "story_media.content", sealed_bytes);
+	assert_non_null(memmem(plain.bytes, plain.length, "PIXELS", 6));
+	assert_null(memmem(plain.bytes, plain.length, "Canary", 6));
+	assert_null(memmem(sealed_bytes.bytes, sealed_bytes.length, "PIXELS", 6));
+}
+
+static void
+story_media_is_fetched_stripped_and_sealed(void **state)
+{
+	struct world *w = begin(SEASON_OPEN);
+	int64_t fetch = sends_picture(w, 1000);
+	const struct sent *last;
+
+	(void)state;
+	assert_true(fetch > 0);
+	picture_comes(w, fetch, picture, sizeof(picture) - 1);
+	last = world_last(w, who(1));
+	assert_true(world_is(w, last, languages[1], "story.media_kept"));
+	assert_true(engine_turn(w->engine, stored_turn, NULL));
+	world_free(w);
+}
+
+/* Too big as claimed, too big as it comes, of no kind we know, not to be had, or no longer wanted:
+ * nothing is kept. */
+static void
+story_media_that_cannot_be_is_refused(void **state)
+{
+	static char big[3 << 20] = "\xff\xd8\xff";
+	struct world *w = begin(SEASON_OPEN);
+	int64_t fetch;
+
+	(void)state;
+	assert_int_equal(sends_picture(w, 3 << 20), 0);
+	fetch = sends_picture(w, -1);
+	picture_comes(w, fetch, big, sizeof(big));
+	assert_true(world_is(w, world_last(w, who(1)), languages[1], "story.media_bad"));
+	fetch = sends_picture(w, 10);
+	picture_comes(w, fetch, "GIF89a....", 10);
+	fetch = sends_picture(w, 10);
+	picture_comes(w, fetch, NULL, 0);
+	fetch = sends_picture(w, 1000);
+	engine_turn(w->engine, withdraw_turn_any, NULL);
+	picture_comes(w, fetch, picture, sizeof(picture) - 1);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM story_media"), 0);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(story_media_is_fetched_stripped_and_sealed),
+    cmocka_unit_test(story_media_that_cannot_be_is_refused),
     cmocka_unit_test(story_judges_by_organisations_by_stories),
     cmocka_unit_test(story_final_of_three_without_ones_own),
     cmocka_unit_test(story_two_judges_are_not_enough),
