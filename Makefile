@@ -100,9 +100,9 @@ $(B)/alumhub-bot: $(MAIN_OBJ) $(B)/libbot.a
 	$(CC) $(RELEASE) $(HARDEN_LD) $^ $(LDLIBS_PKG) -o $@
 $(B)/san/alumhub-bot: $(MAIN_SAN) $(B)/san/libbot.a
 	$(CC) $(SANITIZE) $^ $(LDLIBS_PKG) -o $@
-$(B)/alumhub-picture: bot/picture/picture.c
+$(B)/alumhub-picture: $(wildcard bot/picture/*.c) $(wildcard bot/picture/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(RELEASE) $(HARDEN_LD) $(call pkg,--cflags,$(PICTURE_PKG)) $< \
+	$(CC) $(STD) $(WARN) $(RELEASE) $(HARDEN_LD) $(call pkg,--cflags,$(PICTURE_PKG)) $(filter %.c,$^) \
 		$(call pkg,--libs,$(PICTURE_PKG)) -lm -o $@
 
 $(B)/san/unit/%: tests/unit/%.c tests/unit/unit.h $(B)/san/libbot.a

@@ -8,6 +8,7 @@
 
 #include "base/conf.h"
 #include "base/memory.h"
+#include "base/picture.h"
 #include "base/text.h"
 #include "core/audit.h"
 #include "core/people.h"
@@ -182,6 +183,7 @@ show(struct turn *t)
 	card = table(t, &s, false);
 	if (db_exists(t->db, &by_group, V(s.id)))
 		choose(t, card, "results.groups", "results.groups", number_of(t, s.id));
+	choose(t, card, "results.picture", "results.picture", number_of(t, s.id));
 	if (survey_steers(t, &s))
 		choose(t, card, "results.csv", "results.csv", number_of(t, s.id));
 	say(t, card);
@@ -195,6 +197,90 @@ show_groups(struct turn *t)
 	if (get(t, &s))
 		say(t, table(t, &s, true));
 }
+
+/* ---- as a picture: drawn by the small program, off the loop's thread, from the same sums ---- */
+
+static void
+picture_bar(struct turn *t, struct buf *b, const struct form_question *q, int64_t mask, int64_t n,
+    int64_t base)
+{
+	int64_t percent = base > 0 ? (200 * n + base) / (2 * base) : 0;
+
+	buf_print(b, "bar %lld %s · %s\n", (long long)percent, names_of(t, q, mask),
+	    words_flat(
+		t, "results.number", "percent", number_of(t, percent), "n", number_of(t, n), NULL));
+}
+
+static void
+picture_lines(struct turn *t, const struct survey *s, struct buf *b)
+{
+	struct rows *q = db_query(t->db, &cells, V(s->id, 0));
+	int64_t last = -1;
+
+	if (!strcmp(t->language, "ar") || !strcmp(t->language, "he"))
+		buf_string(b, "rtl\n");
+	buf_print(b, "title %s\n", survey_words(t, t->language, &s->form->title, NULL));
+	while (db_next(q)) {
+		const struct form_question *x;
+		int64_t question = db_int(q, 0);
+
+		if (question < 0) {
+			struct card *people = words_n(t, "results.people", db_int(q, 3), NULL);
+
+			buf_print(b, "note %s\n", card_plain(t->arena, people));
+			continue;
+		}
+		x = &s->form->questions[question];
+		if (question != last)
+			buf_print(b, "head %s\n", survey_words(t, t->language, &x->text, NULL));
+		last = question;
+		picture_bar(t, b, x, db_int(q, 2), db_int(q, 3), base_of(t, s, x, 0));
+	}
+}
+
+static void
+picture(struct turn *t)
+{
+	struct survey s;
+	struct buf b = {.maximum = 1 << 18};
+	char *key;
+
+	if (!get(t, &s))
+		return;
+	picture_lines(t, &s, &b);
+	key = arena_print(t->arena, "%lld %lld", (long long)t->person->id, (long long)s.id);
+	work_start(t, "results.picture", key, (struct blob){b.bytes, b.length});
+	buf_free(&b);
+}
+
+static struct blob
+draw(const struct work_input *input)
+{
+	struct blob png = {NULL, 0};
+
+	png.length =
+	    picture_bars(input->arena, input->input.bytes, input->input.length, &png.bytes);
+	return png;
+}
+
+static void
+drawn(struct turn *t, struct blob png)
+{
+	int64_t person = strtoll(t->key, NULL, 10);
+	const char *language = language_of(t, person);
+	struct card *card =
+	    words_in(t, language, png.length ? "results.picture_here" : "results.no_picture", NULL);
+
+	if (png.length)
+		card_file(card, file_new(t, "results.png", png.bytes, png.length), "results.png",
+		    "image/png", NULL);
+	tell(t, person, CLASS_REPLY, 0, card);
+}
+
+static const struct work works[] = {
+    {.name = "results.picture", .run = draw, .came = drawn},
+    {0},
+};
 
 /* ---- CSV ---- */
 
@@ -342,6 +428,7 @@ prune(struct turn *t)
 static const struct action actions[] = {
     {"results.show", MEMBERS, show},
     {"results.groups", MEMBERS, show_groups},
+    {"results.picture", MEMBERS, picture},
     {"results.csv", COORDINATORS | ADMINS, csv},
     {"results.texts", SAFETY, show_texts},
     {"results.poll", ANYONE, poll},
@@ -357,4 +444,5 @@ const struct feature feature_results = {
     .statements = statements,
     .actions = actions,
     .jobs = jobs,
+    .works = works,
 };

@@ -1,10 +1,13 @@
-/* alumhub-picture: draws one picture and ends. `alumhub-picture qr FILE.png TEXT`. */
+/* alumhub-picture: draws one picture and ends. `alumhub-picture qr FILE.png TEXT`, or
+ * `alumhub-picture bars`, from standard input to standard output. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cairo.h>
 #include <qrencode.h>
+
+#include "bars.h"
 
 enum { MODULE = 12, QUIET = 4 };
 
@@ -27,7 +30,8 @@ draw_qr(const char *file, const char *text)
 	for (int y = 0; y < code->width; y++)
 		for (int x = 0; x < code->width; x++)
 			if (code->data[y * code->width + x] & 1)
-				cairo_rectangle(c, (x + QUIET) * MODULE, (y + QUIET) * MODULE, MODULE, MODULE);
+				cairo_rectangle(
+				    c, (x + QUIET) * MODULE, (y + QUIET) * MODULE, MODULE, MODULE);
 	cairo_fill(c);
 	status = cairo_surface_write_to_png(surface, file) != CAIRO_STATUS_SUCCESS;
 	cairo_destroy(c);
@@ -41,6 +45,10 @@ main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "qr"))
 		return draw_qr(argv[2], argv[3]);
-	fputs("usage: alumhub-picture qr FILE.png TEXT\n", stderr);
+	if (argc == 2 && !strcmp(argv[1], "bars"))
+		return bars_draw();
+	fputs("usage: alumhub-picture qr FILE.png TEXT\n       alumhub-picture bars <LINES "
+	      ">FILE.png\n",
+	    stderr);
 	return 64;
 }
