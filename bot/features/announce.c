@@ -762,6 +762,13 @@ stage(struct turn *t)
 
 	if (!read_row(db_query(t->db, &by_post, V(t->post)), &a) || !post_report(t, t->post, &r))
 		return;
+	/* Two people who turned out to be one within the grace are no second person. */
+	if (r.stage == POST_SENDING && a.approval &&
+	    !approval_holds(t, a.approval, content_of(t, &a))) {
+		post_stop(t, a.post);
+		audit(t, "announce.void", a.id);
+		return;
+	}
 	if (r.stage == POST_SENDING)
 		job_at(t, "announce.progress", number_of(t, a.id), t->now + PROGRESS_S, "");
 	if (r.stage < POST_STOPPED) {

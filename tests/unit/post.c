@@ -2,6 +2,9 @@
  * network was given, whoever leaves on the way. */
 #include "unit.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "core/post.h"
 #include "core/turn.h"
 
@@ -502,6 +505,55 @@ post_reports_refusals_and_doubt(void **state)
 	world_free(w);
 }
 
+/* ---- a full disk ---- */
+
+static void
+disk_full(struct world *w, bool full)
+{
+	struct rlimit limit;
+	struct stat wal;
+	char path[120];
+
+	snprintf(path, sizeof(path), "%s-wal", w->path);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	assert_int_equal(stat(path, &wal), 0);
+	limit.rlim_cur = full ? (rlim_t)wal.st_size + 4096 : limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+post_survives_a_full_disk_in_the_middle(void **state)
+{
+	struct world *w = members();
+	struct order o = {0};
+	struct post_report r;
+	int before;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	w->fate.fate = (enum fate)HOLD;
+	o = begins(w, (struct order){0});
+	world_settle(w);
+	world_land(w, (struct outcome){.fate = FATE_SENT});
+	engine_tick(w->engine);
+	w->fate.fate = FATE_SENT;
+	disk_full(w, true);
+	world_pass(w, 60);
+	assert_true(w->broken[0] || w->count < PEOPLE);
+	before = w->count;
+	disk_full(w, false);
+	world_crash(w);
+	world_pass(w, 3600);
+	r = report(w, &o);
+	assert_int_equal(r.stage, POST_DONE);
+	assert_int_equal(r.delivered + r.doubt, PEOPLE);
+	assert_true(r.doubt <= 2 * AIR);
+	/* Nobody twice: what was given before and after is each of them once. */
+	assert_int_equal(before + w->count, PEOPLE);
+	once_each(w);
+	world_free(w);
+}
+
 /* ---- recall ---- */
 
 static void
@@ -658,6 +710,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(post_killed_in_the_middle_loses_and_repeats_nobody),
     cmocka_unit_test(post_freezing_goes_on_after_a_crash),
     cmocka_unit_test(post_reports_refusals_and_doubt),
+    cmocka_unit_test(post_survives_a_full_disk_in_the_middle),
     cmocka_unit_test(post_recall_takes_back_every_copy),
     cmocka_unit_test(post_recall_of_what_nobody_got_is_none),
     cmocka_unit_test(post_audience_is_what_its_chips_say),

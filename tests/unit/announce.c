@@ -1,0 +1,271 @@
+/* Announcements: no path lets the author approve, what was approved is what goes out, the code is
+ * asked for again, and the promised wall time holds over a change of the clocks. */
+#include "unit.h"
+
+#include "core/approval.h"
+#include "core/join.h"
+#include "core/post.h"
+#include "core/turn.h"
+
+#include "world.h"
+
+#define FEATURE(name) extern const struct feature feature_##name;
+#include "feature_list.h"
+#undef FEATURE
+#define FEATURE(name) &feature_##name,
+static const struct feature *const features[] = {
+#include "feature_list.h"
+    NULL,
+};
+static const struct feature *const *const world_features = features;
+
+enum { CORA = 1, DANA, TWIN, READER, DAY = 86400 };
+static char code[40];
+
+static void
+people_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	for (int64_t id = CORA; id <= READER; id++) {
+		people_set_language(t, id, "en");
+		if (id != CORA)
+			people_join(t, id, "arava");
+		if (id != CORA && id < READER)
+			people_grant(t, id, COORDINATORS, "arava");
+	}
+	consent_set(t, READER, CONSENT_ANNOUNCEMENTS, true);
+	snprintf(code, sizeof(code), "%s", join_make(t, COORDINATORS, "arava", 1, 100));
+}
+
+/* Cora, a second coordinator, a second account of Cora's that nobody knows to be hers, a reader. */
+static struct world *
+coordinators(void)
+{
+	struct world *w = world_new();
+	char start[60];
+
+	world_says(w, "cora", "/help");
+	world_says(w, "dana", "/help");
+	world_says(w, "twin", "/help");
+	world_says(w, "reader", "/help");
+	assert_true(engine_turn(w->engine, people_turn, NULL));
+	snprintf(start, sizeof(start), "/start j_%s", code);
+	world_says(w, "cora", start);
+	world_says(w, "cora", "#1");
+	return w;
+}
+
+static void
+types(struct world *w, const char *who, const char *const *lines)
+{
+	for (; *lines; lines++)
+		world_says(w, who, *lines);
+}
+
+#define TYPES(w, who, ...) types(w, who, (const char *const[]){__VA_ARGS__, NULL})
+
+/* `when` is what is pressed or typed at that question. */
+static void
+hands_in(struct world *w, const char *when)
+{
+	TYPES(w, "cora", "/announce", "#10", "The *bus* leaves at 8", "#1", "#1", "#1", when, "#1");
+}
+
+static int
+announced(struct world *w)
+{
+	int n = 0;
+
+	for (int i = 0; i < w->count; i++)
+		n += w->sent[i].class == CLASS_ANNOUNCEMENT && w->sent[i].op == OP_SEND;
+	return n;
+}
+
+/* Opens what waits; the card with the buttons. */
+static struct sent *
+looks(struct world *w, const char *who)
+{
+	TYPES(w, who, "/approve", "#1");
+	return world_last(w, who);
+}
+
+struct asked {
+	int64_t person;
+	enum approval_answer answer;
+};
+
+static void
+give_turn(struct turn *t, void *ctx)
+{
+	struct asked *asked = ctx;
+
+	t->person = arena_alloc(t->arena, sizeof(*t->person));
+	t->person->id = asked->person;
+	asked->answer = approval_refuse(t, 1);
+}
+
+static void
+merge_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	people_merge(t, TWIN, CORA);
+}
+
+/* ---- who approves ---- */
+
+static void
+announce_goes_out_after_a_second_persons_yes(void **state)
+{
+	struct world *w = coordinators();
+
+	(void)state;
+	hands_in(w, "#2");
+	world_pass(w, 3600);
+	assert_int_equal(announced(w), 0);
+	world_presses(w, "dana", looks(w, "dana"), 1);
+	world_pass(w, 50);
+	assert_int_equal(announced(w), 0);
+	world_pass(w, 60);
+	assert_int_equal(announced(w), 1);
+	assert_int_equal(world_count(w, "reader", OP_SEND) > 0, 1);
+	world_free(w);
+}
+
+static void
+announce_author_can_never_approve(void **state)
+{
+	struct world *w = coordinators();
+	struct asked asked = {.person = CORA};
+	struct sent *dana;
+
+	(void)state;
+	hands_in(w, "#2");
+	/* Not through the list, not with a second person's button, not past the conversation. */
+	TYPES(w, "cora", "/approve", "#1");
+	dana = looks(w, "dana");
+	world_presses(w, "cora", dana, 1);
+	world_presses(w, "cora", dana, 2);
+	assert_true(engine_turn(w->engine, give_turn, &asked));
+	assert_int_equal(asked.answer, APPROVAL_OWN);
+	world_pass(w, 3600);
+	assert_int_equal(announced(w), 0);
+	assert_int_equal(world_number(w, "SELECT state FROM approval"), 0);
+	world_free(w);
+}
+
+static void
+announce_linked_account_of_the_author_is_no_second_person(void **state)
+{
+	(void)state;
+	for (int when = 0; when < 3; when++) {
+		struct world *w = coordinators();
+		struct sent *twin;
+
+		hands_in(w, "#2");
+		if (when == 0) /* linked before: it is the author */
+			assert_true(engine_turn(w->engine, merge_turn, NULL));
+		twin = looks(w, "twin");
+		world_presses(w, "twin", twin, 1);
+		if (when == 1) /* linked in the minute of grace: the yes is void */
+			assert_true(engine_turn(w->engine, merge_turn, NULL));
+		world_pass(w, 3600);
+		/* Not linked at all is another person as far as anybody can know. */
+		assert_int_equal(announced(w), when == 2);
+		world_free(w);
+	}
+}
+
+/* ---- what is approved ---- */
+
+static void
+other_words_turn(struct turn *t, void *ctx)
+{
+	struct card *card = card_new(t->arena);
+
+	(void)ctx;
+	card_text(card, "Other words", 0);
+	post_say(t, 1, "en", card);
+}
+
+static void
+announce_of_other_words_does_not_go_out(void **state)
+{
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		struct world *w = coordinators();
+		struct sent *card;
+
+		hands_in(w, "#2");
+		card = looks(w, "dana");
+		if (!late)
+			assert_true(engine_turn(w->engine, other_words_turn, NULL));
+		world_presses(w, "dana", card, 1);
+		if (late)
+			assert_true(engine_turn(w->engine, other_words_turn, NULL));
+		world_pass(w, 3600);
+		assert_int_equal(announced(w), 0);
+		world_free(w);
+	}
+}
+
+static void
+announce_training_cannot_send(void **state)
+{
+	struct world *w = coordinators();
+
+	(void)state;
+	TYPES(w, "cora", "/train", "#10", "Hello", "#1", "#1", "#1", "#2", "#1");
+	world_pass(w, 8 * DAY);
+	assert_int_equal(announced(w), 0);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM post"), 0);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM approval"), 0);
+	world_free(w);
+}
+
+/* ---- the code again, and the clock ---- */
+
+static void
+announce_after_a_long_silence_wants_the_code(void **state)
+{
+	struct world *w = coordinators();
+	char typed[48];
+
+	(void)state;
+	world_pass(w, 40 * DAY);
+	hands_in(w, "#2");
+	assert_true(world_is(w, world_last(w, "cora"), "en", "announce.code"));
+	world_says(w, "cora", "j_wrong");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM announcement"), 0);
+	snprintf(typed, sizeof(typed), "%s", code);
+	TYPES(w, "cora", typed, "#1", "#1");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM announcement"), 1);
+	world_free(w);
+}
+
+static void
+announce_keeps_the_wall_time_over_a_change_of_the_clocks(void **state)
+{
+	struct world *w = coordinators();
+
+	(void)state;
+	/* On 25 October 2026 the clocks go back: 10:00 is 08:00 UTC on the 26th, not 07:00. */
+	hands_in(w, "26/10/2026 10:00");
+	world_presses(w, "dana", looks(w, "dana"), 1);
+	world_pass(w, 6 * DAY + 20 * 3600 - 30);
+	assert_int_equal(announced(w), 0);
+	world_pass(w, 60);
+	assert_int_equal(announced(w), 1);
+	world_free(w);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(announce_goes_out_after_a_second_persons_yes),
+    cmocka_unit_test(announce_author_can_never_approve),
+    cmocka_unit_test(announce_linked_account_of_the_author_is_no_second_person),
+    cmocka_unit_test(announce_of_other_words_does_not_go_out),
+    cmocka_unit_test(announce_training_cannot_send),
+    cmocka_unit_test(announce_after_a_long_silence_wants_the_code),
+    cmocka_unit_test(announce_keeps_the_wall_time_over_a_change_of_the_clocks),
+};
+
+UNIT_RUN(tests)
