@@ -1,7 +1,7 @@
 /*
  * What the files of stories share: season.c opens and ends seasons, story.c holds the stories and
- * is their author's side, redact.c the check before anybody reads, judge.c the jury, stories.c the
- * readers, exhibitions and the export.
+ * is their author's side, story_write.c their writing, redact.c the check before anybody reads,
+ * judge.c the jury, stories.c the readers, exhibitions and the export.
  *
  * Everything of a story is sealed under its author's key, and withdrawing deletes its row: whatever
  * looks for it in the same transaction finds nothing.
@@ -61,6 +61,8 @@ void story_set_text(struct turn *t, const struct story *story, const char *text)
 void story_set_translation(
     struct turn *t, const struct story *story, const char *text, const char *language);
 void story_told_out(struct turn *t, const struct story *story);
+/* Says t->person their own story, and what can be done with it. */
+void story_mine(struct turn *t);
 /* The choice that leads the author to it, under a card told in that language. */
 void story_choose_mine(struct turn *t, struct card *card, const char *language);
 
