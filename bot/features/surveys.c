@@ -391,12 +391,17 @@ ask_text(struct turn *t)
 	ask_in_language(t, "surveys.ask_text");
 }
 
-/* The first language makes the question, the others join it. */
+/* The first language makes the question (anew after a way back), the others join it. */
 static struct form_question *
 question_now(struct turn *t, struct form *form)
 {
 	if (!language_now(t)) {
-		struct form_question *q = &form->questions[form->count++];
+		struct form_question *q;
+
+		if (flow_get(t, "making")[0] && form->count)
+			form->count--;
+		flow_set(t, "making", "1");
+		q = &form->questions[form->count++];
 
 		*q = (struct form_question){.id = number_of(t, form->count),
 		    .kind = (enum form_kind)(strtol(flow_get(t, "kind"), NULL, 10) & 3),
@@ -424,9 +429,14 @@ answer_text(struct turn *t)
 	return next;
 }
 
+/* The way back from the last step leads past it for kinds without options. */
 static void
 ask_options(struct turn *t)
 {
+	if (strtol(flow_get(t, "kind"), NULL, 10) >= FORM_SCALE_KIND) {
+		flow_goto(t, "text");
+		return;
+	}
 	ask_in_language(t, "surveys.ask_options");
 }
 
@@ -505,6 +515,7 @@ answer_condition(struct turn *t)
 	q->parent = option ? branch_of(form) : -1;
 	q->parent_option = (int)option;
 	keep(t, form);
+	flow_set(t, "making", NULL);
 	flow_goto(t, "kind");
 	return JUMPED;
 }
