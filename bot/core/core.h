@@ -13,7 +13,7 @@
 #include "core/turn.h"
 #include "store/seal.h"
 
-enum { NETWORKS = 8, MESSAGE_SCALARS = 8000, LIMIT_PEOPLE = 4096 };
+enum { NETWORKS = 8, MESSAGE_SCALARS = 8000, LIMIT_PEOPLE = 4096, PACES = 1024 };
 
 enum delivery_state {
 	STATE_WAITING,
@@ -56,6 +56,11 @@ struct wanted {
 	bool keep_message; /* its network id is looked up by replies */
 };
 
+/* When something that nobody waits for was last sent to a chat. */
+struct pace {
+	int64_t chat, last_ms;
+};
+
 /* A network and what the engine remembers of it in memory. */
 struct network {
 	struct transport *transport;
@@ -70,6 +75,7 @@ struct network {
 	int64_t paused_until_ms; /* whole network, by 429 */
 	double bucket;		 /* bulk messages that may go now */
 	int64_t bucket_ms;
+	struct pace paces[PACES];
 	bool waiting; /* rows may wait in the database */
 	int64_t next_due_ms;
 	int64_t came_ms; /* last successful batch or health */
@@ -144,6 +150,10 @@ struct ours {
 };
 
 /* turn.c */
+/* A group that has another id now (migration): what waits for the old one goes there. NULL: not
+ * moved. */
+void engine_moved(struct engine *e, struct network *n, int64_t chat, const char *to);
+const char *engine_moved_to(struct engine *e, struct network *n, int64_t chat);
 void turn_begin(struct turn *t, struct engine *e, struct ours *ours);
 int64_t engine_now_ms(struct engine *e);
 bool engine_commit(struct engine *e);
@@ -160,6 +170,8 @@ const struct feature *feature_named(struct engine *e, const char *name);
 /* say.c */
 /* To a room or group that is in the configuration. */
 void say_room(struct turn *t, struct network *n, const char *where, struct card *card);
+/* The number of a chat that is no person's: deliveries to it carry it. */
+int64_t say_chat(struct turn *t, const char *where);
 
 /* outbox.c */
 void outbox_want(struct turn *t, struct wanted *w);
@@ -195,6 +207,9 @@ extern struct sql *const outbox_statements[];
 struct network *network_of(struct engine *e, struct transport *transport);
 struct network *network_named(struct engine *e, const char *name);
 struct network *network_numbered(struct engine *e, int number);
+
+/* pace.c: how long this chat must be left alone; 0: now, which counts. */
+int64_t pace_wait(struct network *n, int64_t chat, bool group, int64_t now_ms);
 
 /* people.c */
 extern const struct schema people_schema;

@@ -439,6 +439,9 @@ event_turn(struct turn *t, void *ctx)
 	clean_event(t, event);
 	if (event->kind == EVENT_MOVED) {
 		people_moved(t, event);
+		if (!event->who && event->where && event->new_where)
+			engine_moved(t->engine, ((struct ours *)t->private)->network,
+			    say_chat(t, event->where), event->new_where);
 		return;
 	}
 	if (event->kind == EVENT_FETCHED) {
@@ -599,6 +602,24 @@ engine_link(struct engine *e, const char *network)
 	    db_string(e->db, &meta_get, V((const char *)arena_print(e->arena, "link.%s", network)));
 
 	return start && *start ? start : NULL;
+}
+
+static const char *
+moved_key(struct engine *e, struct network *n, int64_t chat)
+{
+	return arena_print(e->arena, "moved.%s.%lld", n->transport->name, (long long)chat);
+}
+
+void
+engine_moved(struct engine *e, struct network *n, int64_t chat, const char *to)
+{
+	db_run(e->db, &meta_set, V(moved_key(e, n, chat), to));
+}
+
+const char *
+engine_moved_to(struct engine *e, struct network *n, int64_t chat)
+{
+	return db_string(e->db, &meta_get, V(moved_key(e, n, chat)));
 }
 
 /* The command line makes links too, when no network is open. */

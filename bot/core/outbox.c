@@ -479,6 +479,14 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 	}
 	if (flies(n, s.chat) || waits_again(e, s.id, s.class, now_ms))
 		return false;
+	if (classes[s.class].rank > RANK_REPLY && s.op == OP_SEND) {
+		int64_t wait_ms = pace_wait(n, s.chat, !s.account, now_ms);
+
+		if (wait_ms)
+			db_run(e->db, &set_later, V(now_ms + wait_ms, s.id));
+		if (wait_ms)
+			return false;
+	}
 	if (s.target) {
 		int known = target_message(e, s.target, &message);
 
@@ -497,6 +505,12 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 	shipped = ship_later(e, n, &s, plain);
 	if (message)
 		shipped->parcel.message = arena_string(e->outgoing, message);
+	if (!s.account && !shipped->parcel.who) {
+		const char *moved = engine_moved_to(e, n, s.chat);
+
+		if (moved)
+			shipped->parcel.where = arena_string(e->outgoing, moved);
+	}
 	return true;
 }
 
@@ -813,9 +827,12 @@ moved_turn(struct turn *t, void *ctx)
 	const char *who, *where;
 	struct event event = {.new_where = f->new_where};
 	struct rows *q = db_query(t->db, &get_row, V(f->id));
-	int64_t account = db_next(q) ? db_int(q, 3) : 0;
+	bool found = db_next(q);
+	int64_t account = found ? db_int(q, 3) : 0, chat = found ? db_int(q, 5) : 0;
 
 	db_done(q);
+	if (!account)
+		engine_moved(t->engine, f->network, chat, f->new_where);
 	if (account && people_address(t, account, &who, &where)) {
 		event.who = who;
 		people_moved(t, &event);

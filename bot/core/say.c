@@ -119,8 +119,8 @@ translation(struct turn *t, const char *language, const struct translated *texts
 
 /* ---- to a chat ---- */
 
-static int64_t
-chat_number(struct turn *t, const char *where)
+int64_t
+say_chat(struct turn *t, const char *where)
 {
 	unsigned char hash[SEAL_HASH_BYTES];
 	int64_t number;
@@ -147,7 +147,7 @@ to_here(struct turn *t, struct wanted *w, bool private)
 {
 	if (t->group && !private) {
 		w->parcel.where = t->event->where;
-		w->chat = chat_number(t, t->event->where);
+		w->chat = say_chat(t, t->event->where);
 		return;
 	}
 	w->person = t->person->id;
@@ -226,7 +226,7 @@ say_erased(struct turn *t, struct card *card)
 
 	w->parcel.who = t->event->who;
 	w->parcel.where = t->event->where;
-	w->chat = chat_number(t, t->event->where);
+	w->chat = say_chat(t, t->event->where);
 	w->parcel.card = card;
 	outbox_want(t, w);
 }
@@ -241,7 +241,7 @@ say_farewell(struct turn *t, struct network *n, const char *who, const char *whe
 	w = wanted(t, n, OP_LEAVE, CLASS_SERVICE);
 	w->parcel.who = who;
 	w->parcel.where = where;
-	w->chat = chat_number(t, where);
+	w->chat = say_chat(t, where);
 	w->due = engine_now_ms(t->engine) + FAREWELL_MS;
 	outbox_want(t, w);
 }
@@ -252,7 +252,7 @@ say_room(struct turn *t, struct network *n, const char *where, struct card *card
 	struct wanted *w = wanted(t, n, OP_SEND, CLASS_ALARM);
 
 	w->parcel.where = where;
-	w->chat = chat_number(t, where);
+	w->chat = say_chat(t, where);
 	post_card(t, w, card);
 }
 
@@ -395,7 +395,7 @@ delete_said(struct turn *t, int64_t person, int64_t since)
 		w->parcel.who = who;
 		w->parcel.where = where;
 		w->parcel.message = db_text(q, 2);
-		w->chat = chat_number(t, where);
+		w->chat = say_chat(t, where);
 		outbox_want(t, w);
 	}
 }
@@ -440,7 +440,7 @@ toast(struct turn *t, struct card *card)
 	w = wanted(t, ours->network, OP_ANSWER, CLASS_SERVICE);
 	/* A chat of its own, and nobody's: it waits for no message before it, and an erasure does not silence it. */
 	w->parcel.where = t->event->where ? t->event->where : t->event->who;
-	w->chat = chat_number(t, t->event->press);
+	w->chat = say_chat(t, t->event->press);
 	w->expires = t->now + 30;
 	w->parcel.press = t->event->press;
 	w->parcel.card = card;

@@ -316,6 +316,46 @@ def telegram_bot_reads_the_configuration_again():
         assert s.wait(lambda: "network.telegram" in str(s.texts(-1001)), 40), b.said()[-800:]
 
 
+CONFLICT = [409, "Conflict: terminated by other getUpdates request; "
+            "make sure that only one bot instance is running"]
+
+
+def telegram_bot_follows_a_group_that_moved():
+    with World() as (s, b):
+        with open(b.path("bot.ini"), "a") as f:
+            f.write("[ops]\nroom = telegram:-1001\n")
+        b.process.send_signal(signal.SIGHUP)
+        assert b.ready()
+        s.meet(-1001, ("moved", -1002))
+        s.meet(-1002, "met")
+        s.fault("getUpdates", "no", 3, CONFLICT)
+        s.say(8, "/help")
+        assert s.wait(lambda: "All right again" in str(s.texts(-1002)), 40), s.texts(-1002)
+        expect(len([x for x in s.texts(-1002) if "Needs a look" in x]), 1)
+
+
+def telegram_bot_limit_survives_a_restart():
+    """A 429 that holds for the whole network is kept: the next run does not ask before it ends."""
+    with World() as (s, b):
+        for who in (7, 8, 9, 10):
+            s.say(who, "/help")
+        assert s.wait(lambda: all(s.ledger(who) for who in (7, 8, 9, 10)))
+        time.sleep(1)
+        for who in (7, 8, 9):
+            s.fault("sendMessage", "no", 1, [429, "Too Many Requests: retry after 6",
+                                             {"retry_after": 6}], chat=who)
+        start, had = time.time(), len(s.ledger(10))
+        for who in (7, 8, 9):
+            s.say(who, "/help")
+            time.sleep(0.3)
+        b.stop()
+        b.start()
+        assert b.ready()
+        s.say(10, "/help")
+        assert s.wait(lambda: len(s.ledger(10)) > had, 15), "lost"
+        assert time.time() - start >= 5.9, "asked after %.1f s" % (time.time() - start)
+
+
 def telegram_bot_kill_at_any_moment():
     rounds = int(os.environ.get("TELEGRAM_KILLS", "8"))
     rng = random.Random(11)
