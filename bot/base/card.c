@@ -151,11 +151,7 @@ card_plain(struct arena *arena, const struct card *card)
 	char *out;
 
 	for (const struct span *s = card->spans; s; s = s->next) {
-		if (s->style & SPAN_NAME)
-			buf_string(&b, TEXT_FSI);
-		buf_string(&b, s->text);
-		if (s->style & SPAN_NAME)
-			buf_string(&b, TEXT_PDI);
+		buf_string(&b, s->style & SPAN_NAME ? text_isolate(arena, s->text) : s->text);
 		if (s->link && strcmp(s->link, s->text)) {
 			buf_string(&b, " (" TEXT_FSI);
 			buf_string(&b, s->link);

@@ -84,7 +84,7 @@ close_tags(struct bodies *b, const struct span *span)
 	buf_string(&b->html, "</a>");
 	if (strcmp(span->link, span->text) != 0) {
 		buf_string(&b->plain, " (");
-		buf_string(&b->plain, span->link);
+		buf_string(&b->plain, text_isolate(b->arena, span->link));
 		buf_string(&b->plain, ")");
 	}
 }
