@@ -290,7 +290,7 @@ matrix_body_has_allowed_tags_only_and_is_whole_without(void **state)
 	content = matrix_body_message(card, true, NULL);
 	assert_string_equal(text(content, "body"),
 	    "A <b>\n\xe2\x81\xa8"
-	    "Eve <script>\"\xe2\x81\xa9here (https://example.org/?a=1&b=\")"
+	    "Eve <script>\"\xe2\x81\xa9here (\xe2\x81\xa8https://example.org/?a=1&b=\"\xe2\x81\xa9)"
 	    "\n\n[1] Yes\n[2] Site https://example.org");
 	assert_string_equal(text(content, "format"), "org.matrix.custom.html");
 	assert_string_equal(text(content, "formatted_body"),
