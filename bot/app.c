@@ -14,6 +14,7 @@
 #include "base/partners.h"
 #include "base/words.h"
 #include "base/zone.h"
+#include "store/manifest.h"
 #include "store/seal.h"
 
 #define FEATURE(name) extern const struct feature feature_##name;
@@ -216,6 +217,7 @@ app_engine(struct app *app, const struct engine_ports *ports, bool training)
 	    .partners = app->partners,
 	    .conf = app->conf,
 	    .state_folder = app->state_folder,
+	    .manifest = app->manifest,
 	    .training = training};
 
 	running = app;
@@ -302,6 +304,7 @@ void
 app_close(struct app *app)
 {
 	engine_free(app->engine);
+	manifest_close(app->manifest);
 	db_close(app->db);
 	seal_close(app->seal);
 	if (app->zones)

@@ -33,6 +33,7 @@ struct app {
 	struct zones *zones;
 	struct seal *seal;
 	struct db *db;
+	struct manifest *manifest;
 	struct engine *engine;
 	char *state_folder, *words_folder, *partners_file, *key_file;
 	char problem[400]; /* set by the broken port */

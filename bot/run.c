@@ -16,6 +16,7 @@
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/timer.h"
+#include "store/manifest.h"
 #include "store/seal.h"
 #include "transports/matrix.h"
 #include "transports/telegram.h"
@@ -393,6 +394,10 @@ run_main(struct app *app)
 	s.timer = timer_new(s.loop, tick, &s);
 	s.watchdog = timer_new(s.loop, alive, &s);
 	s.landing = timer_new(s.loop, end_when_landed, &s);
+	app->manifest =
+	    manifest_open(conf_text(app->conf, "bot", NULL, "database"), manifest_boot_ms());
+	if (!app->manifest)
+		log_event(LOG_WARNING, "manifest.none", "errno=%d", errno);
 	status = assemble(&s);
 	if (status == EXIT_DONE) {
 		engine_start(app->engine);

@@ -56,6 +56,24 @@ struct wanted {
 	bool keep_message; /* its network id is looked up by replies */
 };
 
+/* What goes first; the classes' ranks are in outbox.c. */
+enum rank { RANK_REPLY, RANK_PUSH, RANK_BULK, RANKS };
+
+/* A row that is committed as trying, until its fate (ship.c). */
+struct ship {
+	struct ship *next;
+	int64_t id, account, target, chat, queued_ms;
+	enum op op;
+	enum class class;
+	bool repeated;
+	bool heard;   /* a feature wants to know its fate */
+	bool look_up; /* the address may have changed since */
+	const char *where;   /* a room that moved: where to instead, else NULL */
+	const char *message; /* the network's id of what is edited, else NULL */
+	size_t length;
+	char bytes[]; /* the parcel, packed */
+};
+
 /* When something that nobody waits for was last sent to a chat. */
 struct pace {
 	int64_t chat, last_ms;
@@ -69,15 +87,16 @@ struct network {
 	enum health health;
 	char detail[120];
 	bool tried;
-	int flying;	       /* shipments under way */
-	int64_t *flying_chats; /* of those, `flying` of them */
-	int64_t *flying_ids;
+	struct ship *ships, **last_ship; /* committed, waiting for a slot: `queued` of them */
+	int queued;
+	struct ship **flights; /* handed over: `flying` of them */
+	int flying;
 	int64_t paused_until_ms; /* whole network, by 429 */
 	double bucket;		 /* bulk messages that may go now */
 	int64_t bucket_ms;
 	struct pace paces[PACES];
-	bool waiting; /* rows may wait in the database */
-	int64_t next_due_ms;
+	int64_t due_ms[RANKS];	 /* when the first row waiting in the database is due */
+	int64_t silent_until_ms; /* until then some chat may not be sent to */
 	int64_t came_ms; /* last successful batch or health */
 	int64_t alarm_ms; /* when its health is worth an alarm, or its end; INT64_MAX: never */
 	bool alarmed;
@@ -89,6 +108,7 @@ struct fated {
 	int64_t id;
 	struct network *network;
 	struct outcome outcome;
+	bool unheard; /* no feature waits for it */
 	char message[160], file_id[200], new_where[160];
 };
 
@@ -112,7 +132,9 @@ struct engine {
 	int64_t next_delivery;
 	struct fated *fates;
 	size_t fate_count, fate_room;
-	struct ship *ships, **last_ship; /* to be sent after the commit, in `outgoing` */
+	size_t fates_kept; /* of those: written in the open transaction */
+	int64_t fate_since_ms;
+	bool ship_look; /* something may be handed over */
 	struct limit limits[LIMIT_PEOPLE];
 	int64_t limit_window;
 	int limit_total;
@@ -122,6 +144,7 @@ struct engine {
 	struct alarm_slot *alarms;
 	struct engine_counts counts;
 	struct command_index *commands;
+	int64_t next_page_s; /* when a page is to be read; INT64_MIN: to be looked up */
 	int64_t next_job_s; /* the earliest due job; INT64_MAX none */
 	int64_t wake_ms;    /* what was ordered last */
 	int64_t post_next_ms; /* when posts want a slice; INT64_MAX none */
@@ -179,7 +202,8 @@ void outbox_want(struct turn *t, struct wanted *w);
  * to be said and deleted there had its time. */
 void say_farewell(struct turn *t, struct network *n, const char *who, const char *where);
 void outbox_keep(struct turn *t); /* the turn's wants become rows */
-void outbox_ship(struct engine *e);
+/* Rows of that rank wait for that moment. */
+void outbox_waits(struct network *n, enum rank rank, int64_t due_ms);
 bool outbox_pick(struct engine *e); /* rows that may go now become trying; inside a transaction */
 void outbox_fates(struct engine *e);
 bool outbox_due(struct engine *e);
@@ -200,13 +224,45 @@ void outbox_withdraw_posts(struct turn *t, int64_t person, bool all_pushes);
 int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);
 bool transport_came(void *engine, struct transport *transport, const struct batch *batch);
-void outbox_gone(
-    void *engine, struct transport *transport, int64_t id, const struct outcome *outcome);
 extern const struct schema outbox_schema;
 extern struct sql *const outbox_statements[];
 struct network *network_of(struct engine *e, struct transport *transport);
 struct network *network_named(struct engine *e, const char *name);
 struct network *network_numbered(struct engine *e, int number);
+
+/* parcel.c */
+struct blob parcel_pack(struct arena *arena, const struct parcel *parcel);
+struct parcel parcel_unpack(struct arena *arena, struct blob packed);
+
+/* ship.c */
+extern struct sql *const ship_statements[];
+/* Queues a row that the open transaction commits as trying; copies everything. */
+void ship_add(struct network *n, const struct ship *from, struct blob plain);
+/* How many more may be committed as trying: answers, or what nobody waits for. */
+int ship_room(const struct network *n, bool reply);
+/* Whether something for this chat is on its way. */
+bool ship_busy(const struct network *n, int64_t chat);
+/* Whether answers that wait in the database should be taken out. */
+bool ship_wants(const struct network *n);
+/* Hands over what slots and chats allow; after the commit. */
+void outbox_ship(struct engine *e);
+/* Enough was asked for: the network is not polled until most of it is answered. */
+void ship_hold(struct network *n);
+void outbox_gone(
+    void *engine, struct transport *transport, int64_t id, const struct outcome *outcome);
+/* When fates should be written, or what could not go for long be taken back; INT64_MAX: never. */
+int64_t ship_next_ms(struct engine *e);
+/* The turn that queued the deliveries from that number on was undone. */
+void ship_undo(struct engine *e, int64_t first);
+/* The fates that outbox_fates wrote are durable. */
+void ship_committed(struct engine *e);
+/* What was not handed over waits in the database again: that chat's, 0: all of the network's. */
+void ship_back(struct engine *e, struct network *n, int64_t chat);
+void ship_recall_stale(struct engine *e);
+/* Somebody was erased or moved: addresses that were known are looked up again. */
+void ship_look_up(struct engine *e);
+/* Nothing more is sent. */
+void ship_forget(struct engine *e);
 
 /* pace.c: how long this chat must be left alone; 0: now, which counts. */
 int64_t pace_wait(struct network *n, int64_t chat, bool group, int64_t now_ms);

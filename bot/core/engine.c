@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/manifest.h"
 
 static const char *const engine_steps[] = {
     "CREATE TABLE inbox(network INTEGER NOT NULL, event TEXT NOT NULL, came INTEGER NOT NULL,"
@@ -69,7 +70,7 @@ static const struct schema *const core_schemas[] = {&engine_schema, &people_sche
     &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
     &draft_schema, &audit_schema, &audience_schema, &post_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
-    outbox_statements, converse_statements, job_statements, page_statements, join_statements,
+    outbox_statements, ship_statements, converse_statements, job_statements, page_statements, join_statements,
     ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements,
     audience_statements, post_statements, post_feed_statements};
 
@@ -267,8 +268,7 @@ static void
 give_up(struct engine *e, const char *why)
 {
 	e->broken = true;
-	e->ships = NULL;
-	e->last_ship = &e->ships;
+	ship_forget(e);
 	e->o.ports.broken(e->o.ports.ctx, why);
 }
 
@@ -279,8 +279,10 @@ engine_commit(struct engine *e)
 	if (e->broken)
 		return false;
 	e->counts.commits++;
-	if (db_commit(e->db))
+	if (db_commit(e->db)) {
+		ship_committed(e);
 		return true;
+	}
 	log_event(LOG_ERROR, "store.commit", "result=unknown");
 	give_up(e, db_failure(e->db));
 	return false;
@@ -315,6 +317,7 @@ turn_begin(struct turn *t, struct engine *e, struct ours *ours)
 bool
 turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *, void *), void *ctx)
 {
+	int64_t first = e->next_delivery;
 	bool good;
 
 	db_savepoint(e->db);
@@ -332,6 +335,7 @@ turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *, void *), v
 		    t->feature ? t->feature->name : "engine", db_failure(e->db));
 		e->counts.failed_turns++;
 		db_savepoint_undo(e->db);
+		ship_undo(e, first);
 	}
 	return good;
 }
@@ -569,6 +573,7 @@ transport_came(void *engine, struct transport *transport, const struct batch *ba
 		return false;
 	arena_forget(e->arena);
 	n->came_ms = engine_now_ms(e);
+	ship_hold(n);
 	e->o.ports.wake(e->o.ports.ctx, 0);
 	return true;
 }
@@ -691,7 +696,6 @@ engine_new(const struct engine_options *options)
 	e->db = options->db;
 	e->arena = arena_new();
 	e->outgoing = arena_new();
-	e->last_ship = &e->ships;
 	e->next_job_s = INT64_MAX;
 	route_build(e);
 	db_begin(e->db);
@@ -713,9 +717,9 @@ engine_add(struct engine *e, struct transport *transport)
 	struct rows *q;
 
 	assert(e->network_count <= NETWORKS);
-	*n = (struct network){.transport = transport, .engine = e, .waiting = true, .alarm_ms = INT64_MAX};
-	n->flying_chats = memory_new(sizeof(int64_t) * (size_t)transport->slots);
-	n->flying_ids = memory_new(sizeof(int64_t) * (size_t)transport->slots);
+	*n = (struct network){.transport = transport, .engine = e, .alarm_ms = INT64_MAX};
+	n->last_ship = &n->ships;
+	n->flights = memory_new(sizeof(struct ship *) * (size_t)transport->slots);
 	db_arena(e->db, e->arena);
 	db_begin(e->db);
 	db_run(e->db, &network_add, V(transport->name));
@@ -781,6 +785,8 @@ engine_start(struct engine *e)
 	job_start(e);
 	engine_turn(e, start_turn, NULL);
 	page_start(e);
+	if (e->o.manifest && !e->broken)
+		manifest_trust(e->o.manifest);
 	e->started = true;
 	for (int i = 0; i < e->network_count; i++)
 		e->networks[i].transport->ops->poll(e->networks[i].transport);
@@ -806,12 +812,13 @@ engine_tick(struct engine *e)
 	e->ticking = true;
 	e->wake_ms = INT64_MAX;
 	page_poll(e);
-	if (e->fate_count || job_due(e) || outbox_due(e) || post_feed_due(e) ||
-	    status_next_ms(e) <= engine_now_ms(e)) {
+	if (ship_next_ms(e) <= engine_now_ms(e) || job_due(e) || outbox_due(e) ||
+	    post_feed_due(e) || status_next_ms(e) <= engine_now_ms(e)) {
 		db_begin(e->db);
 		e->in_transaction = true;
 		db_arena(e->db, e->arena);
 		outbox_fates(e);
+		ship_recall_stale(e);
 		job_run(e);
 		post_feed_run(e);
 		status_alarms(e);
@@ -843,7 +850,9 @@ engine_next_ms(struct engine *e)
 	page = page_next_s(e);
 	if (e->started && e->post_next_ms < next)
 		next = e->post_next_ms;
-	if (e->fate_count || e->ships || e->work_waits)
+	if (ship_next_ms(e) < next)
+		next = ship_next_ms(e);
+	if (e->ship_look || e->work_waits)
 		return 0;
 	if (e->next_job_s != INT64_MAX && e->next_job_s * 1000 < next)
 		next = e->next_job_s * 1000;
@@ -870,13 +879,16 @@ engine_free(struct engine *e)
 		e->networks[i].transport->ops->close(e->networks[i].transport);
 	db_begin(e->db);
 	db_arena(e->db, e->arena);
+	for (int i = 0; i < e->network_count; i++)
+		ship_back(e, &e->networks[i], 0);
 	outbox_fates(e);
 	snprintf(high, sizeof(high), "%lld", (long long)e->next_delivery);
 	db_run(e->db, &meta_set, V("delivery", (const char *)high));
 	engine_commit(e);
 	for (int i = 0; i < e->network_count; i++) {
-		free(e->networks[i].flying_chats);
-		free(e->networks[i].flying_ids);
+		while (e->networks[i].flying)
+			free(e->networks[i].flights[--e->networks[i].flying]);
+		free(e->networks[i].flights);
 	}
 	work_free(e);
 	page_free(e);
@@ -894,7 +906,7 @@ engine_flying(const struct engine *e)
 	int flying = 0;
 
 	for (int i = 0; i < e->network_count; i++)
-		flying += e->networks[i].flying;
+		flying += e->networks[i].flying + e->networks[i].queued;
 	return flying;
 }
 

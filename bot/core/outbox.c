@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "store/manifest.h"
 
 static const char *const outbox_steps[] = {
     "CREATE TABLE delivery(id INTEGER PRIMARY KEY, network INTEGER NOT NULL,"
@@ -75,7 +76,7 @@ static struct sql add = {
     " expires, attempts, post, target, body, feature, fetch_key)"
     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 static struct sql pick = {
-    "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body"
+    "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body, feature"
     " FROM delivery WHERE state = 0 AND network = ? AND rank = ? AND due <= ? ORDER BY due, id "
     "LIMIT ?"};
 static struct sql next_due = {
@@ -95,6 +96,10 @@ static struct sql withdraw = {"UPDATE delivery SET expires = ?1, due = ?2 WHERE 
 static struct sql withdraw_post = {"UPDATE delivery SET state = 8 WHERE person = ?1 AND state = 0"
 				   " AND post IS NOT NULL AND op = 0"
 				   " AND (class IN (6, 7) OR (?2 AND class IN (3, 5)))"};
+static struct sql silent_most = {
+    "SELECT max(due) FROM delivery WHERE state = 0 AND attempts > 0 AND network = ?"};
+static struct sql never_left = {
+    "UPDATE delivery SET state = 0, attempts = max(attempts - 1, 0) WHERE id = ?"};
 static struct sql pause_network = {"UPDATE network SET paused_until = ? WHERE number = ?"};
 static struct sql get_row = {
     "SELECT class, attempts, person, account, feature, chat, post FROM delivery WHERE id = ?"};
@@ -107,7 +112,6 @@ static struct sql unreachable = {"UPDATE account SET reachable = 0 WHERE id = ?"
 static struct sql prune = {
     "DELETE FROM delivery WHERE state >= 2 AND post IS NULL AND max(born, due / 1000) < ?"};
 static struct sql highest = {"SELECT max(id) FROM delivery"};
-static struct sql uploaded_get = {"SELECT file_id FROM uploaded WHERE network = ? AND key = ?"};
 static struct sql uploaded_set = {
     "INSERT OR REPLACE INTO uploaded(network, key, file_id, used) VALUES(?, ?, ?, ?)"};
 static struct sql post_get = {
@@ -116,16 +120,15 @@ static struct sql replied = {
     "SELECT id FROM delivery WHERE class = 2 AND chat = ? AND message = ?"};
 
 struct sql *const outbox_statements[] = {&add, &pick, &next_due, &try_it, &set_state, &set_sent,
-    &set_later, &chat_later, &silent_until, &withdraw, &withdraw_post, &pause_network, &get_row, &get_body,
-    &get_target, &trying, &unreachable, &prune, &highest, &uploaded_get, &uploaded_set, &post_get,
-    &replied, NULL};
+    &set_later, &chat_later, &silent_until, &silent_most, &never_left, &withdraw, &withdraw_post,
+    &pause_network, &get_row, &get_body, &get_target, &trying, &unreachable, &prune, &highest,
+    &uploaded_set, &post_get, &replied, NULL};
 
-enum { RANK_REPLY, RANK_PUSH, RANK_BULK, RANKS };
 enum doubt { DOUBT_END, DOUBT_REPEAT, DOUBT_REPEAT_ONCE };
 
 /* The table of DESIGN.md §4. */
 static const struct {
-	int rank;
+	enum rank rank;
 	int64_t expires_s;
 	enum doubt doubt;
 	bool quiet; /* waits for the morning */
@@ -141,114 +144,6 @@ static const struct {
     [CLASS_ALARM] = {RANK_REPLY, 86400, DOUBT_REPEAT, false},
 };
 
-/* A row on its way out, after the commit. */
-struct ship {
-	struct ship *next;
-	struct network *network;
-	int64_t id, account, target, chat;
-	enum op op;
-	enum class class;
-	struct parcel parcel;
-	bool repeated;
-};
-
-/* ---- packing ---- */
-
-static void
-put(struct buf *b, const char *s)
-{
-	uint32_t n = s ? (uint32_t)strlen(s) : UINT32_MAX;
-
-	buf_add(b, &n, sizeof(n));
-	if (s)
-		buf_add(b, s, n);
-}
-
-static struct blob
-pack(struct arena *arena, const struct parcel *p)
-{
-	struct buf b = {.maximum = 1 << 20};
-	struct card_bytes card = {NULL, 0};
-	struct blob out;
-	uint32_t n;
-
-	put(&b, p->who);
-	put(&b, p->where);
-	put(&b, p->message);
-	put(&b, p->press);
-	put(&b, p->media_handle);
-	put(&b, p->language);
-	put(&b, p->reply_to);
-	put(&b, p->set);
-	put(&b, p->description);
-	n = UINT32_MAX;
-	if (p->menu)
-		for (n = 0; p->menu[n].command;)
-			n++;
-	buf_add(&b, &n, sizeof(n));
-	for (uint32_t i = 0; p->menu && i < n; i++) {
-		put(&b, p->menu[i].command);
-		put(&b, p->menu[i].description);
-	}
-	if (p->card)
-		card = card_pack(arena, p->card);
-	buf_add(&b, card.bytes ? (const void *)card.bytes : "", card.length);
-	out = (struct blob){arena_copy(arena, b.bytes, b.length), b.length};
-	buf_free(&b);
-	return out;
-}
-
-static const char *
-get(struct arena *arena, const unsigned char **at, const unsigned char *end)
-{
-	uint32_t n;
-	const char *s;
-
-	if (end - *at < 4)
-		return NULL;
-	memcpy(&n, *at, 4);
-	*at += 4;
-	if (n == UINT32_MAX || n > (size_t)(end - *at))
-		return NULL;
-	s = arena_copy(arena, *at, n);
-	*at += n;
-	return s;
-}
-
-static struct parcel
-unpack(struct arena *arena, struct blob plain)
-{
-	struct parcel p = {0};
-	const unsigned char *at = plain.bytes, *end = at + plain.length;
-	uint32_t n = UINT32_MAX;
-
-	p.who = get(arena, &at, end);
-	p.where = get(arena, &at, end);
-	p.message = get(arena, &at, end);
-	p.press = get(arena, &at, end);
-	p.media_handle = get(arena, &at, end);
-	p.language = get(arena, &at, end);
-	p.reply_to = get(arena, &at, end);
-	p.set = get(arena, &at, end);
-	p.description = get(arena, &at, end);
-	if (end - at >= 4) {
-		memcpy(&n, at, 4);
-		at += 4;
-	}
-	if (n <= 100) {
-		struct menu_entry *menu = arena_alloc(arena, (n + 1) * sizeof(*menu));
-
-		for (uint32_t i = 0; i < n; i++) {
-			menu[i].command = get(arena, &at, end);
-			menu[i].description = get(arena, &at, end);
-		}
-		p.menu = menu;
-	}
-	if (end > at)
-		p.card = card_unpack(arena, at, (size_t)(end - at));
-	return p;
-}
-
 /* ---- from wants to rows ---- */
 
 void
@@ -261,37 +156,29 @@ outbox_want(struct turn *t, struct wanted *w)
 	ours->last = &w->next;
 }
 
-static bool
-flies(const struct network *n, int64_t chat)
+void
+outbox_waits(struct network *n, enum rank rank, int64_t due_ms)
 {
-	for (int i = 0; i < n->flying; i++)
-		if (n->flying_chats[i] == chat)
-			return true;
-	return false;
+	if (due_ms < n->due_ms[rank])
+		n->due_ms[rank] = due_ms;
 }
 
+static void
+all_wait(struct network *n)
+{
+	for (int rank = 0; rank < RANKS; rank++)
+		n->due_ms[rank] = 0;
+}
+
+/* Whether an answer can be committed as trying at once: nothing of its kind waits before it. */
 static bool
 may_fly(struct network *n, const struct wanted *w, int64_t now_ms)
 {
-	return n->engine->started && !n->waiting && n->flying < n->transport->slots &&
+	return n->engine->started && n->due_ms[RANK_REPLY] > now_ms && ship_room(n, true) > 0 &&
+	       (n->engine->o.manifest || !ship_busy(n, w->chat)) &&
 	       classes[w->class].rank == RANK_REPLY && w->due <= now_ms && !w->target &&
-	       n->paused_until_ms <= now_ms && n->health != HEALTH_REFUSED && !flies(n, w->chat);
-}
-
-static struct ship *
-ship_later(struct engine *e, struct network *n, const struct ship *from, struct blob plain)
-{
-	struct ship *s = arena_alloc(e->outgoing, sizeof(*s));
-
-	*s = *from;
-	s->next = NULL;
-	s->network = n;
-	s->parcel = unpack(e->outgoing, plain);
-	*e->last_ship = s;
-	e->last_ship = &s->next;
-	n->flying_chats[n->flying] = s->chat;
-	n->flying_ids[n->flying++] = s->id;
-	return s;
+	       n->silent_until_ms <= now_ms && n->paused_until_ms <= now_ms &&
+	       n->health != HEALTH_REFUSED;
 }
 
 /* A chat in which the network asked for silence gets everything afterwards, in order. */
@@ -311,7 +198,7 @@ outbox_keep(struct turn *t)
 	int64_t now_ms = engine_now_ms(e);
 
 	for (struct wanted *w = ours->wanted; w; w = w->next) {
-		struct blob plain = pack(t->arena, &w->parcel), body = plain;
+		struct blob plain = parcel_pack(t->arena, &w->parcel), body = plain;
 		struct blob slot = {NULL, 0};
 		bool flying = may_fly(w->network, w, now_ms);
 
@@ -330,24 +217,22 @@ outbox_keep(struct turn *t)
 			   : seal_box(t->seal, t->arena, slot, w->person, "delivery.body", plain);
 		db_run(t->db, &add,
 		    V(w->id, w->network->number, w->person ? value_integer(w->person) : VNULL,
-			w->account, w->chat, (int)w->op, (int)w->class, classes[w->class].rank,
+			w->account, w->chat, (int)w->op, (int)w->class, (int)classes[w->class].rank,
 			flying ? STATE_TRYING : STATE_WAITING, t->now, w->due, w->expires, flying,
 			w->post ? value_integer(w->post) : VNULL, w->target, body, w->feature,
 			w->parcel.key));
 		e->counts.said++;
-		if (!flying) {
-			w->network->waiting = true;
-			if (w->due < w->network->next_due_ms)
-				w->network->next_due_ms = w->due;
-			continue;
-		}
-		ship_later(e, w->network,
-		    &(struct ship){.id = w->id,
-			.account = w->account,
-			.chat = w->chat,
-			.op = w->op,
-			.class = w->class},
-		    plain);
+		if (flying)
+			ship_add(w->network,
+			    &(struct ship){.id = w->id,
+				.account = w->account,
+				.chat = w->chat,
+				.op = w->op,
+				.class = w->class,
+				.heard = w->feature != NULL},
+			    plain);
+		else
+			outbox_waits(w->network, classes[w->class].rank, w->due);
 	}
 	ours->wanted = NULL;
 	ours->last = &ours->wanted;
@@ -468,16 +353,16 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 	    .op = (enum op)db_int(q, 4),
 	    .class = (enum class)db_int(q, 5),
 	    .repeated = db_int(q, 7) > 0,
+	    .heard = db_text(q, 11) != NULL,
 	    .target = db_int(q, 9)};
-	const char *message = NULL;
-	struct ship *shipped;
+	bool ahead = e->o.manifest && classes[s.class].rank == RANK_REPLY;
 	struct blob plain;
 
 	if (db_int(q, 6) * 1000 <= now_ms) {
 		end_unsent(e, s.id, STATE_EXPIRED, REFUSAL_NONE, ended);
 		return false;
 	}
-	if (flies(n, s.chat) || waits_again(e, s.id, s.class, now_ms))
+	if ((!ahead && ship_busy(n, s.chat)) || waits_again(e, s.id, s.class, now_ms))
 		return false;
 	if (classes[s.class].rank > RANK_REPLY && s.op == OP_SEND) {
 		int64_t wait_ms = pace_wait(n, s.chat, !s.account, now_ms);
@@ -488,7 +373,7 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 			return false;
 	}
 	if (s.target) {
-		int known = target_message(e, s.target, &message);
+		int known = target_message(e, s.target, &s.message);
 
 		if (known < 0)
 			end_unsent(e, s.id, STATE_REFUSED, REFUSAL_OTHER, ended);
@@ -502,55 +387,51 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 		return false;
 	}
 	db_run(e->db, &try_it, V(s.id));
-	shipped = ship_later(e, n, &s, plain);
-	if (message)
-		shipped->parcel.message = arena_string(e->outgoing, message);
-	if (!s.account && !shipped->parcel.who) {
-		const char *moved = engine_moved_to(e, n, s.chat);
-
-		if (moved)
-			shipped->parcel.where = arena_string(e->outgoing, moved);
-	}
+	if (!s.account)
+		s.where = engine_moved_to(e, n, s.chat);
+	ship_add(n, &s, plain);
 	return true;
+}
+
+/* Rows of one rank that are due; the next moment one of them will be. */
+static void
+pick_rank(struct engine *e, struct network *n, enum rank rank, int64_t now_ms, struct ended **ended)
+{
+	int room = ship_room(n, rank == RANK_REPLY);
+	bool free = rank == RANK_REPLY;
+	int64_t due;
+
+	/* A quarter of the slots is kept for answers to people. */
+	if (!free)
+		room -= n->transport->slots / 4;
+	if (!free && n->bucket < room)
+		room = (int)n->bucket;
+	if (room > 0 && n->paused_until_ms <= now_ms) {
+		struct rows *q =
+		    db_query(e->db, &pick, V(n->number, (int)rank, now_ms, room + 2 * n->flying));
+
+		while (room > 0 && db_next(q))
+			if (pick_row(e, n, q, now_ms, ended)) {
+				room--;
+				n->bucket -= !free;
+			}
+		db_done(q);
+	}
+	due = db_number(e->db, &next_due, V(n->number, (int)rank), INT64_MAX);
+	if (due != INT64_MAX && !free && due <= now_ms && n->bucket < 1)
+		due = now_ms + 1 + (int64_t)((1 - n->bucket) * 1000 / n->transport->per_second);
+	if (due < n->paused_until_ms)
+		due = n->paused_until_ms;
+	n->due_ms[rank] = due;
 }
 
 static void
 pick_network(struct engine *e, struct network *n, int64_t now_ms, struct ended **ended)
 {
-	n->next_due_ms = INT64_MAX;
 	refill(n, now_ms);
-	for (int rank = 0; rank < RANKS; rank++) {
-		int room = n->transport->slots - n->flying;
-		int64_t due;
-		struct rows *q;
-
-		/* A quarter of the slots is kept for answers to people. */
-		if (rank > RANK_REPLY)
-			room -= n->transport->slots / 4;
-		if (rank > RANK_REPLY && n->bucket < room)
-			room = (int)n->bucket;
-		if (room > 0 && n->paused_until_ms <= now_ms) {
-			q = db_query(
-			    e->db, &pick, V(n->number, rank, now_ms, room + 2 * n->flying));
-			while (room > 0 && db_next(q))
-				if (pick_row(e, n, q, now_ms, ended)) {
-					room--;
-					n->bucket -= rank > RANK_REPLY;
-				}
-			db_done(q);
-		}
-		due = db_number(e->db, &next_due, V(n->number, rank), INT64_MAX);
-		if (due == INT64_MAX)
-			continue;
-		if (rank > RANK_REPLY && due <= now_ms && n->bucket < 1)
-			due = now_ms + 1 +
-			      (int64_t)((1 - n->bucket) * 1000 / n->transport->per_second);
-		if (due < n->paused_until_ms)
-			due = n->paused_until_ms;
-		if (due < n->next_due_ms)
-			n->next_due_ms = due;
-	}
-	n->waiting = n->next_due_ms != INT64_MAX;
+	for (enum rank rank = 0; rank < RANKS; rank++)
+		if (n->due_ms[rank] <= now_ms)
+			pick_rank(e, n, rank, now_ms, ended);
 }
 
 static void hear_ended(struct engine *e, struct network *n, int64_t id);
@@ -566,12 +447,12 @@ outbox_pick(struct engine *e)
 		struct network *n = &e->networks[i];
 		struct ended *ended = NULL;
 
-		if (n->waiting && n->health != HEALTH_REFUSED)
+		if (n->health != HEALTH_REFUSED)
 			pick_network(e, n, now_ms, &ended);
 		for (; ended; ended = ended->next)
 			hear_ended(e, n, ended->id);
 	}
-	return e->ships != NULL;
+	return e->ship_look;
 }
 
 bool
@@ -580,106 +461,41 @@ outbox_due(struct engine *e)
 	return outbox_next_ms(e) <= engine_now_ms(e);
 }
 
+/* When rows of that network should be picked. With every slot taken the next fate wakes us. */
+static int64_t
+network_next_ms(const struct network *n, int64_t now_ms)
+{
+	int64_t reply = ship_wants(n) ? n->due_ms[RANK_REPLY] : INT64_MAX, push = INT64_MAX;
+
+	if (n->health == HEALTH_REFUSED)
+		return INT64_MAX;
+	if (n->flying + n->queued < n->transport->slots)
+		for (enum rank rank = RANK_PUSH; rank < RANKS; rank++)
+			if (n->due_ms[rank] < push)
+				push = n->due_ms[rank];
+	/* What could not be picked waits for a chat or a slot, and their fates look again. */
+	if (n->flying && !n->engine->o.manifest && reply <= now_ms)
+		reply = now_ms + 20;
+	if (n->flying && push <= now_ms)
+		push = now_ms + 20;
+	return reply < push ? reply : push;
+}
+
 int64_t
 outbox_next_ms(struct engine *e)
 {
-	int64_t next = INT64_MAX;
+	int64_t next = INT64_MAX, now_ms = engine_now_ms(e);
 
 	for (int i = 0; e->started && i < e->network_count; i++) {
-		struct network *n = &e->networks[i];
+		int64_t mine = network_next_ms(&e->networks[i], now_ms);
 
-		/* With every slot taken the next fate wakes us. */
-		if (n->waiting && n->flying < n->transport->slots && n->health != HEALTH_REFUSED) {
-			int64_t due = n->next_due_ms;
-
-			if (n->flying && due <= engine_now_ms(e))
-				due = engine_now_ms(e) + 20;
-			if (due < next)
-				next = due;
-		}
+		if (mine < next)
+			next = mine;
 	}
 	return next;
 }
 
-void
-outbox_ship(struct engine *e)
-{
-	struct ship *s = e->ships;
-	struct turn t;
-	struct ours ours;
-
-	if (!s)
-		return;
-	e->ships = NULL;
-	e->last_ship = &e->ships;
-	turn_begin(&t, e, &ours);
-	for (; s; s = s->next) {
-		struct parcel *p = &s->parcel;
-		struct shipment out = {.id = s->id,
-		    .op = s->op,
-		    .class = s->class,
-		    .who = p->who,
-		    .where = p->where,
-		    .message = p->message,
-		    .press = p->press,
-		    .media_handle = p->media_handle,
-		    .card = p->card,
-		    .set = p->set,
-		    .language = p->language,
-		    .reply_to = p->reply_to,
-		    .menu = p->menu,
-		    .description = p->description,
-		    .repeated = s->repeated};
-
-		out.notify = s->class != CLASS_REPLY && s->class != CLASS_SERVICE;
-		if (s->account && !p->where &&
-		    !people_address(&t, s->account, &out.who, &out.where)) {
-			outbox_gone(e, s->network->transport, s->id,
-			    &(struct outcome){.fate = FATE_REFUSED, .refusal = REFUSAL_GONE});
-			continue;
-		}
-		if (p->card && p->card->file) {
-			out.file_path = p->card->file->path;
-			if (p->card->file->key)
-				out.file_id = db_string(e->db, &uploaded_get,
-				    V(s->network->number, p->card->file->key));
-		}
-		s->network->transport->ops->send(s->network->transport, &out);
-	}
-	arena_forget(e->outgoing);
-	arena_forget(e->arena);
-}
-
 /* ---- fates ---- */
-
-void
-outbox_gone(void *engine, struct transport *transport, int64_t id, const struct outcome *outcome)
-{
-	struct engine *e = engine;
-	struct network *n = network_of(e, transport);
-	struct fated *f;
-
-	if (e->fate_count == e->fate_room) {
-		e->fate_room = e->fate_room ? e->fate_room * 2 : 64;
-		e->fates = memory_resize(e->fates, e->fate_room * sizeof(*e->fates));
-	}
-	f = &e->fates[e->fate_count++];
-	f->id = id;
-	f->network = n;
-	f->outcome = *outcome;
-	snprintf(f->message, sizeof(f->message), "%s", outcome->message ? outcome->message : "");
-	snprintf(f->file_id, sizeof(f->file_id), "%s", outcome->file_id ? outcome->file_id : "");
-	snprintf(
-	    f->new_where, sizeof(f->new_where), "%s", outcome->new_where ? outcome->new_where : "");
-	for (int i = 0; i < n->flying; i++)
-		if (n->flying_ids[i] == id) {
-			n->flying_ids[i] = n->flying_ids[--n->flying];
-			n->flying_chats[i] = n->flying_chats[n->flying];
-			break;
-		}
-	if (e->fate_count == 1)
-		e->o.ports.wake(e->o.ports.ctx, 0);
-}
 
 struct fate_row {
 	enum class class;
@@ -769,11 +585,15 @@ later(struct engine *e, struct fated *f, const struct fate_row *row, int64_t aft
 	db_run(e->db, &set_later, V(due, f->id));
 	if (f->outcome.whole_network) {
 		f->network->paused_until_ms = due;
+		ship_back(e, f->network, 0);
 		db_run(e->db, &pause_network, V(due, f->network->number));
 	}
 	/* What was said later in this chat may not overtake it. */
+	ship_back(e, f->network, row->chat);
 	db_run(e->db, &chat_later, V(due, f->network->number, row->chat));
-	f->network->waiting = true;
+	if (due > f->network->silent_until_ms)
+		f->network->silent_until_ms = due;
+	all_wait(f->network);
 }
 
 static void
@@ -798,7 +618,7 @@ remember_upload(struct engine *e, struct fated *f)
 	struct blob plain;
 
 	if (db_next(q) && row_plain(e, q, &plain)) {
-		const struct card *card = unpack(e->arena, plain).card;
+		const struct card *card = parcel_unpack(e->arena, plain).card;
 
 		if (card && card->file && card->file->key)
 			db_run(e->db, &uploaded_set,
@@ -842,11 +662,16 @@ moved_turn(struct turn *t, void *ctx)
 static void
 fate(struct engine *e, struct fated *f)
 {
-	struct rows *q = db_query(e->db, &get_row, V(f->id));
 	struct fate_row row = {0};
 	struct turn t;
 	struct ours ours;
+	struct rows *q;
 
+	if (f->unheard && f->outcome.fate == FATE_SENT) {
+		sent(e, f, &row);
+		return;
+	}
+	q = db_query(e->db, &get_row, V(f->id));
 	if (!db_next(q))
 		return; /* its person was erased meanwhile */
 	row = (struct fate_row){(enum class)db_int(q, 0), db_int(q, 1), db_int(q, 2), db_int(q, 3),
@@ -883,28 +708,31 @@ outbox_fates(struct engine *e)
 		fate(e, &e->fates[i]);
 	if (e->fate_count && e->post_sending)
 		e->post_next_ms = 0;
-	e->fate_count = 0;
-	for (int i = 0; i < e->network_count; i++)
-		if (e->networks[i].waiting && e->networks[i].next_due_ms == INT64_MAX)
-			e->networks[i].next_due_ms = 0;
+	e->fates_kept = e->fate_count;
 }
 
-/* What a crash left trying: nobody knows whether it arrived. */
+/* What a crash left trying: nobody knows whether it arrived, unless the manifest says that it never
+ * left. */
 void
 outbox_recover(struct engine *e, struct network *n)
 {
 	struct rows *q = db_query(e->db, &trying, V(n->number));
 	int64_t high = db_number(e->db, &highest, NONE, 0);
+	const struct manifest *manifest = e->o.manifest;
 
 	if (high >= e->next_delivery)
 		e->next_delivery = high + 1;
 	while (db_next(q)) {
-		struct fated f = {
-		    .id = db_int(q, 0), .network = n, .outcome = {.fate = FATE_UNCERTAIN}};
+		int64_t id = db_int(q, 0);
 
-		fate(e, &f);
+		if (manifest && manifest_known(manifest) && !manifest_has(manifest, id))
+			db_run(e->db, &never_left, V(id));
+		else
+			outbox_gone(e, n->transport, id, &(struct outcome){.fate = FATE_UNCERTAIN});
 	}
-	n->next_due_ms = 0;
+	outbox_fates(e);
+	n->silent_until_ms = db_number(e->db, &silent_most, V(n->number), 0);
+	all_wait(n);
 }
 
 void
@@ -929,8 +757,7 @@ outbox_withdraw(struct turn *t, int64_t person, bool all_pushes)
 	if (!db_run(t->db, &withdraw, V(t->now, engine_now_ms(e), person, all_pushes)))
 		return;
 	for (int i = 0; i < e->network_count; i++) {
-		e->networks[i].waiting = true;
-		e->networks[i].next_due_ms = 0;
+		all_wait(&e->networks[i]);
 	}
 }
 
@@ -942,11 +769,10 @@ bool outbox_waits_for_morning(enum class class)
 int
 outbox_rank(enum class class, bool bulk)
 {
-	return bulk ? RANK_BULK : classes[class].rank;
+	return (int)(bulk ? RANK_BULK : classes[class].rank);
 }
 
-int64_t
-outbox_expires_s(enum class class)
+int64_t outbox_expires_s(enum class class)
 {
 	return classes[class].expires_s;
 }
@@ -954,17 +780,17 @@ outbox_expires_s(enum class class)
 const struct card *
 outbox_post_card(struct turn *t, int64_t post, struct blob body)
 {
-	struct blob plain = seal_unbox(
-	    t->seal, t->arena, (struct blob){NULL, 0}, post, "post_text.body", body);
+	struct blob plain =
+	    seal_unbox(t->seal, t->arena, (struct blob){NULL, 0}, post, "post_text.body", body);
 
-	return plain.bytes ? unpack(t->arena, plain).card : NULL;
+	return plain.bytes ? parcel_unpack(t->arena, plain).card : NULL;
 }
 
 struct blob
 outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel)
 {
 	return seal_box(t->seal, t->arena, (struct blob){NULL, 0}, post, "post_text.body",
-	    pack(t->arena, parcel));
+	    parcel_pack(t->arena, parcel));
 }
 
 int64_t

@@ -73,10 +73,18 @@ struct page_slot {
 	char *name, *key;
 };
 
+/* Some page's time changed, or will if the turn holds. */
+static void
+look_again(struct engine *e)
+{
+	e->next_page_s = INT64_MIN;
+}
+
 void
 page_want(struct turn *t, const char *name, const char *key, const char *url, int64_t every_s)
 {
 	db_run(t->db, &want, V(name, key, url, every_s));
+	look_again(t->engine);
 }
 
 void
@@ -89,6 +97,7 @@ void
 page_refresh(struct turn *t, const char *name, const char *key)
 {
 	db_run(t->db, &refresh, V(name, key));
+	look_again(t->engine);
 	page_start(t->engine);
 }
 
@@ -96,6 +105,7 @@ void
 page_broken(struct turn *t, const struct page *page, const char *reason)
 {
 	db_run(t->db, &failed, V(reason, t->now + 900, page->name, page->key));
+	look_again(t->engine);
 	log_event(LOG_WARNING, "page.broken", "page=%s.%s", page->name, page->key);
 }
 
@@ -182,6 +192,7 @@ arrive(struct engine *e, const char *name, const char *key, struct arrival *a)
 	else if (!turn_run(e, &t, arrived, a))
 		db_run(
 		    e->db, &failed, V("the content could not be stored", t.now + 900, name, key));
+	look_again(e);
 	outbox_pick(e);
 	engine_commit(e);
 	arena_forget(e->arena);
@@ -203,12 +214,13 @@ page_poll(struct engine *e)
 	static int64_t ticket;
 	int64_t now = engine_now_ms(e) / 1000;
 
-	for (int i = 0; e->started && e->o.ports.fetch && i < 100; i++) {
+	for (int i = 0; page_next_s(e) <= now && i < 100; i++) {
 		struct rows *q;
 		struct page_slot *s;
 		struct engine_fetch fetch = {.body_max = PAGE_MAX};
 
 		db_arena(e->db, e->arena);
+		look_again(e);
 		db_begin(e->db);
 		q = db_query(e->db, &due_one, V(now));
 		if (!db_next(q)) {
@@ -287,6 +299,7 @@ engine_page(struct engine *e, const char *name_or_key, const void *bytes, size_t
 void
 page_start(struct engine *e)
 {
+	look_again(e);
 	e->o.ports.wake(e->o.ports.ctx, 0);
 }
 
@@ -295,7 +308,9 @@ page_next_s(struct engine *e)
 {
 	if (!e->started || !e->o.ports.fetch)
 		return INT64_MAX;
-	return db_number(e->db, &soonest, NONE, INT64_MAX);
+	if (e->next_page_s == INT64_MIN)
+		e->next_page_s = db_number(e->db, &soonest, NONE, INT64_MAX);
+	return e->next_page_s;
 }
 
 void

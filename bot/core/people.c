@@ -295,6 +295,7 @@ people_moved(struct turn *t, const struct event *event)
 	    V(seal_address(t, db_blob(q, 9), db_int(q, 2), event->who, event->new_where),
 		db_int(q, 0)));
 	db_done(q);
+	ship_look_up(t->engine);
 }
 
 struct blob
@@ -659,6 +660,7 @@ people_erase(struct turn *t, int64_t person)
 	}
 	db_run(t->db, &wipe_slot, V(person));
 	db_run(t->db, &delete_person, V(person));
+	ship_look_up(t->engine);
 	if (t->person && t->person->id == person)
 		t->person->slot.length = 0;
 }

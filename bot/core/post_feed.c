@@ -221,9 +221,7 @@ feed_network(struct turn *t, struct feeding *p, struct network *n, int64_t now_m
 		return;
 	if (p->op == OP_SEND && !n->transport->buttons)
 		db_run(t->db, &offer, V(p->id, n->number, now_ms));
-	n->waiting = true;
-	if (now_ms < n->next_due_ms)
-		n->next_due_ms = now_ms;
+	outbox_waits(n, (enum rank)rank, now_ms);
 }
 
 static void

@@ -1,4 +1,5 @@
 /* /help: made from the command table, for what this person may use. */
+#include "base/memory.h"
 #include "core/turn.h"
 
 #include "core/help.h"
@@ -8,15 +9,16 @@ help(struct turn *t)
 {
 	struct card *card = words(t, "help.title", NULL);
 	const struct command *c;
+	struct buf lines = {.maximum = 16384};
 
 	for (int i = 0; (c = help_command(t, i)); i++) {
 		if (c->hidden || !help_allowed(t, c))
 			continue;
-		card_text(card, "\n/", 0);
-		card_text(card, c->name, 0);
-		card_text(card, " — ", 0);
-		card_append(card, words(t, arena_print(t->arena, "help.%s", c->name), NULL));
+		buf_print(&lines, "\n/%s — %s", c->name,
+		    words_flat(t, arena_print(t->arena, "help.%s", c->name), NULL));
 	}
+	card_text(card, lines.bytes ? lines.bytes : "", 0);
+	buf_free(&lines);
 	choose_menu(t, card);
 	say(t, card);
 }

@@ -97,6 +97,7 @@ struct telegram {
 	enum phase phase;
 	struct http_call *poll;
 	struct timer *poll_timer;
+	bool held; /* no poll is out because the engine has enough */
 	struct buf poll_body;
 	int64_t offset; /* below 0: none yet */
 	int64_t poll_started_ms, poll_timeout_ms;
@@ -225,6 +226,9 @@ poll_ask(void *ctx)
 		poll_send(tg, "deleteWebhook", REPLY_TIMEOUT_MS);
 		break;
 	case PHASE_POLL:
+		tg->held = tg->base.hold;
+		if (tg->held)
+			return;
 		telegram_body_updates(
 		    &tg->poll_body, tg->offset, tg->single ? 1 : POLL_LIMIT, wait_s);
 		poll_send(tg, "getUpdates", wait_s * 1000 + POLL_MARGIN_MS);
@@ -1129,6 +1133,15 @@ telegram_poll(struct transport *transport)
 	poll_ask(tg);
 }
 
+static void
+telegram_resume(struct transport *transport)
+{
+	struct telegram *tg = of(transport);
+
+	if (tg->held)
+		poll_ask(tg);
+}
+
 static bool
 send_simple(struct sending *g, const struct shipment *s)
 {
@@ -1293,6 +1306,7 @@ make_lanes(struct telegram *tg, const struct telegram_options *o)
 static const struct transport_ops ops = {
     .open = telegram_open,
     .poll = telegram_poll,
+    .resume = telegram_resume,
     .send = telegram_send,
     .close = telegram_close,
 };

@@ -16,6 +16,7 @@
 struct conf;
 struct db;
 struct engine;
+struct manifest;
 struct partners;
 struct seal;
 struct words;
@@ -58,6 +59,7 @@ struct engine_options {
 	struct partners *partners;
 	struct conf *conf;
 	const char *state_folder; /* for files */
+	struct manifest *manifest; /* what was handed over; NULL: answers are sent one slot at a time */
 	bool training;		  /* no limits per person: the terminal */
 };
 
@@ -100,7 +102,7 @@ bool engine_turn(struct engine *engine, void (*run)(struct turn *t, void *ctx), 
 
 /* What `status` prints: text lines, or JSON. free() it. */
 char *engine_status(struct engine *engine, bool json);
-/* Shipments under way: a clean stop waits some seconds for their fates. */
+/* Shipments under way or about to be: a clean stop waits some seconds for their fates. */
 int engine_flying(const struct engine *engine);
 /* READY: every network was tried once. */
 bool engine_tried(const struct engine *engine);

@@ -209,6 +209,9 @@ struct transport_ops {
 	    const struct state_row *state, size_t count);
 	/* Begin to listen, now and for good. */
 	void (*poll)(struct transport *transport);
+	/* `hold` was taken back: poll again if that is why no poll is out. NULL: the transport knows
+	 * no `hold`. */
+	void (*resume)(struct transport *transport);
 	/* At most `slots` are under way at once. Answered by `gone`, never from inside this call.
 	 */
 	void (*send)(struct transport *transport, const struct shipment *shipment);
@@ -231,6 +234,8 @@ struct transport {
 	bool repeats_safely;	/* the same id twice is one message (Matrix): doubt is repeated */
 	double per_second;	/* bulk messages; 0: no limit known */
 	double per_chat_second; /* bulk messages in one chat */
+	bool hold;		/* the engine's: enough came that is not yet answered, poll no more
+				   until `resume` */
 	char link_start[128]; /* what stands before a deep link's payload ("https://t.me/x?start="),
 				 or "" */
 	char command_sign;    /* '/' or '!' */

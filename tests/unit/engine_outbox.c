@@ -505,7 +505,7 @@ engine_chat_gets_one_at_a_time_in_order(void **state)
 	world_settle(w);
 	assert_int_equal(world_count(w, "me", OP_SEND), 1);
 	assert_int_equal(world_count(w, "you", OP_SEND), 1);
-	assert_int_equal(engine_flying(w->engine), 2);
+	assert_int_equal(engine_flying(w->engine), 3);
 	w->fate.fate = FATE_SENT;
 	world_land(w, w->fate);
 	world_pass(w, 2);
@@ -617,6 +617,124 @@ engine_crash_before_sending_loses_nothing(void **state)
 	world_free(w);
 }
 
+/* Ten people ask in one batch, and a network with two slots never says what became of the answers. */
+static struct world *
+ten_answers(void)
+{
+	struct world *w = world_new();
+	char who[10][16], id[10][16];
+	struct event events[10];
+	struct batch batch = {.events = events, .event_count = 10};
+
+	w->transport.slots = 2;
+	w->fate.fate = (enum fate)HOLD;
+	for (int i = 0; i < 10; i++) {
+		snprintf(who[i], sizeof(who[i]), "p%d", i);
+		snprintf(id[i], sizeof(id[i]), "x%d", i);
+		events[i] = (struct event){.kind = EVENT_MESSAGE,
+		    .id = id[i],
+		    .who = who[i],
+		    .where = who[i],
+		    .text = "/help"};
+	}
+	world_says(w, "first", "/help");
+	world_land(w, (struct outcome){.fate = FATE_SENT});
+	assert_true(w->up.came(w->up.engine, &w->transport, &batch));
+	world_settle(w);
+	assert_int_equal(w->count, 3);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 1"), 10);
+	w->fate.fate = FATE_SENT;
+	return w;
+}
+
+static void
+engine_crash_is_doubt_only_for_what_was_handed_over(void **state)
+{
+	struct world *w = ten_answers();
+
+	(void)state;
+	world_crash(w);
+	world_pass(w, 60);
+	assert_int_equal(w->count, 8);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 5"), 2);
+	/* And a second crash finds nothing to say again. */
+	world_crash(w);
+	world_pass(w, 60);
+	assert_int_equal(w->count, 0);
+	world_free(w);
+}
+
+static void
+engine_loss_of_power_is_doubt_for_all_that_was_trying(void **state)
+{
+	struct world *w = ten_answers();
+
+	(void)state;
+	world_lose_power(w);
+	world_pass(w, 60);
+	assert_int_equal(w->count, 0);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 5"), 10);
+	world_free(w);
+}
+
+static void
+engine_stop_gives_back_what_was_not_handed_over(void **state)
+{
+	struct world *w = ten_answers();
+
+	(void)state;
+	world_restart(w);
+	world_pass(w, 60);
+	assert_int_equal(w->count, 8);
+	world_free(w);
+}
+
+static void
+engine_silence_gives_back_what_was_not_handed_over(void **state)
+{
+	struct world *w = ten_answers();
+
+	(void)state;
+	world_land(w, (struct outcome){.fate = FATE_LATER, .after_ms = 3600000, .whole_network = true});
+	world_settle(w);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 0"), 10);
+	world_crash(w);
+	assert_int_equal(w->count, 0);
+	/* Answers an hour late help nobody. */
+	world_pass(w, 3700);
+	assert_int_equal(w->count, 0);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 4"), 10);
+	world_free(w);
+}
+
+static void
+engine_answer_to_somebody_erased_meanwhile_is_not_sent(void **state)
+{
+	struct world *w = ten_answers();
+
+	(void)state;
+	world_event(w, (struct event){.kind = EVENT_GONE, .who = "p9"});
+	world_land(w, (struct outcome){.fate = FATE_SENT});
+	world_settle(w);
+	assert_int_equal(world_count(w, "p8", OP_SEND), 1);
+	assert_int_equal(world_count(w, "p9", OP_SEND), 0);
+	world_free(w);
+}
+
+static void
+engine_answer_that_cannot_go_for_long_waits_in_the_database(void **state)
+{
+	struct world *w = ten_answers();
+
+	(void)state;
+	world_pass(w, 4);
+	assert_true(world_number(w, "SELECT count(*) FROM delivery WHERE state IN (0, 1)") == 10);
+	world_land(w, (struct outcome){.fate = FATE_SENT});
+	world_pass(w, 4);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 2"), 11);
+	world_free(w);
+}
+
 static void
 engine_numbers_never_come_twice(void **state)
 {
@@ -657,6 +775,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_edit_of_what_was_refused_ends),
     cmocka_unit_test(engine_crash_while_sending_is_doubt),
     cmocka_unit_test(engine_crash_before_sending_loses_nothing),
+    cmocka_unit_test(engine_crash_is_doubt_only_for_what_was_handed_over),
+    cmocka_unit_test(engine_loss_of_power_is_doubt_for_all_that_was_trying),
+    cmocka_unit_test(engine_stop_gives_back_what_was_not_handed_over),
+    cmocka_unit_test(engine_silence_gives_back_what_was_not_handed_over),
+    cmocka_unit_test(engine_answer_to_somebody_erased_meanwhile_is_not_sent),
+    cmocka_unit_test(engine_answer_that_cannot_go_for_long_waits_in_the_database),
     cmocka_unit_test(engine_numbers_never_come_twice),
 };
 

@@ -21,6 +21,7 @@
 #include "base/zone.h"
 #include "core/engine.h"
 #include "core/people.h"
+#include "store/manifest.h"
 #include "store/seal.h"
 
 #define WORLD_UNUSED __attribute__((unused))
@@ -57,6 +58,8 @@ struct world {
 	struct sent sent[SENT_MOST];
 	int count;    /* of sent */
 	int reported; /* of those, told a fate */
+	struct manifest *manifest; /* outlives a killed process */
+	bool power_lost;
 	int next_event;
 	struct outcome fate; /* what every shipment gets; .fate HOLD: nothing, until world_land */
 	char cursor[64];     /* as it was at open */
@@ -208,6 +211,9 @@ world_begin(struct world *w, const char *vfs)
 	e.zones = w->zones;
 	e.partners = w->partners;
 	e.conf = w->conf;
+	if (!w->manifest)
+		w->manifest = manifest_memory(true);
+	e.manifest = w->manifest;
 	w->engine = engine_new(&e);
 	engine_add(w->engine, &w->transport);
 	engine_start(w->engine);
@@ -287,6 +293,7 @@ world_free(struct world *w)
 	if (w->engine)
 		world_end(w);
 	world_forget_sent(w);
+	manifest_close(w->manifest);
 	seal_close(w->seal);
 	zones_close(w->zones);
 	partners_free(w->partners);
@@ -335,11 +342,24 @@ world_crash(struct world *w)
 		copy_file(from, to);
 	}
 	world_end(w);
+	if (w->power_lost) {
+		manifest_close(w->manifest);
+		w->manifest = manifest_memory(false);
+	}
 	world_forget_sent(w);
 	remove_folder(w->folder);
 	memcpy(w->folder, folder, sizeof(folder));
 	snprintf(w->path, sizeof(w->path), "%s/alumhub.db", w->folder);
 	world_begin(w, NULL);
+}
+
+/* The same, but the machine started again too. */
+WORLD_UNUSED static void
+world_lose_power(struct world *w)
+{
+	w->power_lost = true;
+	world_crash(w);
+	w->power_lost = false;
 }
 
 /* ---- what happens ---- */

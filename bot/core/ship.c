@@ -1,0 +1,353 @@
+/*
+ * What is on its way. A row is committed as trying, waits here for a slot and for its chat, is
+ * entered in the manifest and handed to the transport; its fate ends it.
+ *
+ * With a manifest (store/manifest.h) many answers are committed as trying at once, with the batch
+ * that asked for them: after a crash it tells those that were handed over from those that still
+ * waited here, and only the former are in doubt. Without one no more is committed than can be
+ * handed over at once.
+ */
+#include "core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/manifest.h"
+
+enum {
+	AHEAD = 192,	 /* answers committed and not yet handed over, at most */
+	AHEAD_LOW = 24,	 /* with so few left, more are taken from the database */
+	HOLD_ABOVE = 64, /* with so many left no more is asked for */
+	STALE_MS = 3000, /* what could not be handed over for so long goes back to the database */
+};
+
+static struct sql unship = {
+    "UPDATE delivery SET state = 0, attempts = max(attempts - 1, 0) WHERE id = ?"};
+static struct sql uploaded = {"SELECT file_id FROM uploaded WHERE network = ? AND key = ?"};
+struct sql *const ship_statements[] = {&unship, &uploaded, NULL};
+
+static const char *
+keep_string(char **at, const char *s)
+{
+	size_t n = s ? strlen(s) + 1 : 0;
+	char *mine = *at;
+
+	if (!s)
+		return NULL;
+	memcpy(mine, s, n);
+	*at += n;
+	return mine;
+}
+
+static size_t
+string_bytes(const char *s)
+{
+	return s ? strlen(s) + 1 : 0;
+}
+
+void
+ship_add(struct network *n, const struct ship *from, struct blob plain)
+{
+	size_t strings = string_bytes(from->where) + string_bytes(from->message);
+	struct ship *s = memory_new(sizeof(*s) + plain.length + strings);
+	char *at = s->bytes + plain.length;
+
+	*s = *from;
+	s->next = NULL;
+	s->queued_ms = engine_now_ms(n->engine);
+	s->length = plain.length;
+	memcpy(s->bytes, plain.bytes, plain.length);
+	s->where = keep_string(&at, from->where);
+	s->message = keep_string(&at, from->message);
+	*n->last_ship = s;
+	n->last_ship = &s->next;
+	n->queued++;
+	n->engine->ship_look = true;
+}
+
+static bool
+flies(const struct network *n, int64_t chat)
+{
+	for (int i = 0; i < n->flying; i++)
+		if (n->flights[i]->chat == chat)
+			return true;
+	return false;
+}
+
+bool
+ship_busy(const struct network *n, int64_t chat)
+{
+	for (const struct ship *s = n->ships; s; s = s->next)
+		if (s->chat == chat)
+			return true;
+	return flies(n, chat);
+}
+
+int
+ship_room(const struct network *n, bool reply)
+{
+	if (reply && n->engine->o.manifest)
+		return AHEAD - n->queued;
+	return n->transport->slots - n->flying - n->queued;
+}
+
+bool
+ship_wants(const struct network *n)
+{
+	return n->engine->o.manifest ? n->queued < AHEAD_LOW : n->flying < n->transport->slots;
+}
+
+/* Whom to and where: as it was said, or as the account stands now. */
+static bool
+address(struct turn *t, const struct ship *s, struct shipment *out)
+{
+	if (!s->account || (out->where && !s->look_up))
+		return true;
+	return people_address(t, s->account, &out->who, &out->where);
+}
+
+static void
+hand_over(struct turn *t, struct network *n, struct ship *s)
+{
+	struct parcel p = parcel_unpack(t->engine->outgoing, (struct blob){s->bytes, s->length});
+	struct shipment out = {.id = s->id,
+	    .op = s->op,
+	    .class = s->class,
+	    .who = p.who,
+	    .where = s->where && !p.who ? s->where : p.where,
+	    .message = s->message ? s->message : p.message,
+	    .press = p.press,
+	    .media_handle = p.media_handle,
+	    .card = p.card,
+	    .set = p.set,
+	    .language = p.language,
+	    .reply_to = p.reply_to,
+	    .menu = p.menu,
+	    .description = p.description,
+	    .notify = s->class != CLASS_REPLY && s->class != CLASS_SERVICE,
+	    .repeated = s->repeated};
+
+	if (!address(t, s, &out)) {
+		outbox_gone(t->engine, n->transport, s->id,
+		    &(struct outcome){.fate = FATE_REFUSED, .refusal = REFUSAL_GONE});
+		return;
+	}
+	if (p.card && p.card->file) {
+		out.file_path = p.card->file->path;
+		if (p.card->file->key)
+			out.file_id = db_string(t->db, &uploaded, V(n->number, p.card->file->key));
+	}
+	n->transport->ops->send(n->transport, &out);
+}
+
+static void
+network_ship(struct turn *t, struct network *n)
+{
+	struct manifest *manifest = t->engine->o.manifest;
+	struct ship **at = &n->ships, *s;
+
+	while (n->flying < n->transport->slots && (s = *at)) {
+		if (flies(n, s->chat)) {
+			at = &s->next;
+			continue;
+		}
+		if (manifest && !manifest_enter(manifest, s->id))
+			return; /* full: fates are committed first */
+		*at = s->next;
+		if (!*at)
+			n->last_ship = at;
+		n->queued--;
+		n->flights[n->flying++] = s;
+		hand_over(t, n, s);
+	}
+}
+
+void
+outbox_ship(struct engine *e)
+{
+	struct turn t;
+	struct ours ours;
+
+	if (!e->ship_look)
+		return;
+	e->ship_look = false;
+	turn_begin(&t, e, &ours);
+	for (int i = 0; i < e->network_count; i++) {
+		struct network *n = &e->networks[i];
+
+		if (n->ships && n->health != HEALTH_REFUSED)
+			network_ship(&t, n);
+		if (n->transport->hold && n->queued <= AHEAD_LOW) {
+			n->transport->hold = false;
+			n->transport->ops->resume(n->transport);
+		}
+	}
+	arena_forget(e->outgoing);
+	arena_forget(e->arena);
+}
+
+void
+ship_hold(struct network *n)
+{
+	if (n->transport->ops->resume && n->queued > HOLD_ABOVE)
+		n->transport->hold = true;
+}
+
+/* The flight that ended; NULL: none of ours. */
+static struct ship *
+landed(struct network *n, int64_t id)
+{
+	for (int i = 0; i < n->flying; i++)
+		if (n->flights[i]->id == id) {
+			struct ship *s = n->flights[i];
+
+			n->flights[i] = n->flights[--n->flying];
+			return s;
+		}
+	return NULL;
+}
+
+void
+outbox_gone(void *engine, struct transport *transport, int64_t id, const struct outcome *outcome)
+{
+	struct engine *e = engine;
+	struct network *n = network_of(e, transport);
+	struct ship *s = landed(n, id);
+	struct fated *f;
+
+	if (e->fate_count == e->fate_room) {
+		e->fate_room = e->fate_room ? e->fate_room * 2 : 64;
+		e->fates = memory_resize(e->fates, e->fate_room * sizeof(*e->fates));
+	}
+	if (!e->fate_count)
+		e->fate_since_ms = engine_now_ms(e);
+	/* What did not go well may hold back others. */
+	if (outcome->fate != FATE_SENT)
+		e->fate_since_ms = 0;
+	f = &e->fates[e->fate_count++];
+	f->id = id;
+	f->network = n;
+	f->unheard = s && !s->heard;
+	f->outcome = *outcome;
+	free(s);
+	snprintf(f->message, sizeof(f->message), "%s", outcome->message ? outcome->message : "");
+	snprintf(f->file_id, sizeof(f->file_id), "%s", outcome->file_id ? outcome->file_id : "");
+	snprintf(
+	    f->new_where, sizeof(f->new_where), "%s", outcome->new_where ? outcome->new_where : "");
+	e->ship_look = true;
+	e->o.ports.wake(e->o.ports.ctx, 0);
+}
+
+/* Fates are written many at a time while there is more to send anyway. */
+static int64_t
+fates_ms(const struct engine *e)
+{
+	enum { MANY = 48, WAIT_MS = 20 };
+
+	if (!e->fate_count)
+		return INT64_MAX;
+	for (int i = 0; i < e->network_count; i++)
+		if (e->networks[i].queued && e->fate_count < MANY && e->o.manifest)
+			return e->fate_since_ms + WAIT_MS;
+	return 0;
+}
+
+int64_t
+ship_next_ms(struct engine *e)
+{
+	int64_t next = fates_ms(e);
+
+	for (int i = 0; i < e->network_count; i++) {
+		const struct ship *s = e->networks[i].ships;
+
+		if (s && s->queued_ms + STALE_MS < next)
+			next = s->queued_ms + STALE_MS;
+	}
+	return next;
+}
+
+void
+ship_committed(struct engine *e)
+{
+	if (!e->fates_kept)
+		return;
+	for (size_t i = 0; i < e->fates_kept && e->o.manifest; i++)
+		manifest_leave(e->o.manifest, e->fates[i].id);
+	e->fate_count -= e->fates_kept;
+	memmove(e->fates, e->fates + e->fates_kept, e->fate_count * sizeof(*e->fates));
+	e->fates_kept = 0;
+	e->ship_look = true;
+}
+
+static void
+take_out(struct network *n, struct ship **at)
+{
+	struct ship *s = *at;
+
+	*at = s->next;
+	if (n->last_ship == &s->next)
+		n->last_ship = at;
+	n->queued--;
+	n->engine->ship_look = true;
+	free(s);
+}
+
+void
+ship_back(struct engine *e, struct network *n, int64_t chat)
+{
+	for (struct ship **at = &n->ships; *at;) {
+		if (chat && (*at)->chat != chat) {
+			at = &(*at)->next;
+			continue;
+		}
+		db_run(e->db, &unship, V((*at)->id));
+		take_out(n, at);
+	}
+}
+
+void
+ship_undo(struct engine *e, int64_t first)
+{
+	for (int i = 0; i < e->network_count; i++)
+		for (struct ship **at = &e->networks[i].ships; *at;) {
+			if ((*at)->id >= first)
+				take_out(&e->networks[i], at);
+			else
+				at = &(*at)->next;
+		}
+}
+
+void
+ship_recall_stale(struct engine *e)
+{
+	int64_t now_ms = engine_now_ms(e);
+
+	for (int i = 0; i < e->network_count; i++) {
+		struct network *n = &e->networks[i];
+
+		if (!n->ships || n->ships->queued_ms + STALE_MS > now_ms)
+			continue;
+		ship_back(e, n, 0);
+		outbox_waits(n, 0, now_ms);
+	}
+}
+
+void
+ship_look_up(struct engine *e)
+{
+	for (int i = 0; i < e->network_count; i++)
+		for (struct ship *s = e->networks[i].ships; s; s = s->next)
+			s->look_up = true;
+}
+
+void
+ship_forget(struct engine *e)
+{
+	for (int i = 0; i < e->network_count; i++) {
+		struct network *n = &e->networks[i];
+
+		while (n->ships)
+			take_out(n, &n->ships);
+	}
+}
