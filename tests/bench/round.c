@@ -119,7 +119,8 @@ null_close(struct transport *t)
 	(void)t;
 }
 
-static const struct transport_ops null_ops = {null_open, null_poll, null_send, null_close};
+static const struct transport_ops null_ops = {
+    .open = null_open, .poll = null_poll, .send = null_send, .close = null_close};
 
 static void
 land(void)
