@@ -118,7 +118,8 @@ stub_send(struct transport *t, const struct shipment *s)
 	(void)s;
 }
 
-static const struct transport_ops stub_ops = {stub_open, stub_poll, stub_send, stub_poll};
+static const struct transport_ops stub_ops = {
+    .open = stub_open, .poll = stub_poll, .send = stub_send, .close = stub_poll};
 
 static void
 state_open(void)
