@@ -158,8 +158,19 @@ card_of(struct turn *t)
 		card_link(card, db_text(q, 9), db_text(q, 9));
 	}
 	db_done(q);
+	choose(t, card, "share.picture", "share.picture", t->value);
+	choose(t, card, "share.file", "share.file", t->value);
 	choose(t, card, "events.all", "events.list", "0");
 	say(t, card);
+}
+
+/* ?start=e_NUMBER, from the code on a shared picture */
+static void
+linked(struct turn *t)
+{
+	if (!t->person->language[0])
+		people_set_language(t, t->person->id, t->language);
+	card_of(t);
 }
 
 /* ---- calendars ---- */
@@ -302,4 +313,6 @@ const struct feature feature_events = {
     .jobs = jobs,
     .pages = pages,
     .happened = happened,
+    .link = "e",
+    .linked = linked,
 };

@@ -8,7 +8,18 @@
 #include <cairo.h>
 #include <pango/pangocairo.h>
 
-enum { WIDTH = 1080, MARGIN = 48, BAR_HEIGHT = 30, LINES = 200, HEIGHT_MOST = 12000, ROOM = 4096 };
+#include "code.h"
+
+enum {
+	WIDTH = 1080,
+	MARGIN = 48,
+	BAR_HEIGHT = 30,
+	LINES = 200,
+	HEIGHT_MOST = 12000,
+	ROOM = 4096,
+	QR_SIDE = 420,
+	QR_QUIET = 4
+};
 
 struct page {
 	cairo_t *c;
@@ -60,6 +71,24 @@ bar(struct page *p, const char *words)
 	p->y += BAR_HEIGHT + 18;
 }
 
+/* In the middle, on a whole number of dots a square, so that every camera reads it. */
+static void
+square(struct page *p, const char *words)
+{
+	QRcode *code = QRcode_encodeString8bit(words, 0, QR_ECLEVEL_M);
+	int module, side;
+
+	if (!code)
+		return;
+	module = QR_SIDE / (code->width + 2 * QR_QUIET);
+	module = module < 3 ? 3 : module;
+	side = (code->width + 2 * QR_QUIET) * module;
+	code_paint(p->c, code, (WIDTH - side) / 2 + QR_QUIET * module,
+	    (int)p->y + QR_QUIET * module, module);
+	p->y += side;
+	QRcode_free(code);
+}
+
 static void
 line(struct page *p, const char *words)
 {
@@ -72,6 +101,8 @@ line(struct page *p, const char *words)
 		text(p, "Noto Sans Bold 22", words + 5, 0.1, 12);
 	} else if (!strncmp(words, "bar ", 4))
 		bar(p, words + 4);
+	else if (!strncmp(words, "qr ", 3))
+		square(p, words + 3);
 }
 
 static double

@@ -8,6 +8,7 @@
 #include <qrencode.h>
 
 #include "bars.h"
+#include "code.h"
 
 enum { MODULE = 12, QUIET = 4 };
 
@@ -26,13 +27,7 @@ draw_qr(const char *file, const char *text)
 	c = cairo_create(surface);
 	cairo_set_source_rgb(c, 1, 1, 1);
 	cairo_paint(c);
-	cairo_set_source_rgb(c, 0, 0, 0);
-	for (int y = 0; y < code->width; y++)
-		for (int x = 0; x < code->width; x++)
-			if (code->data[y * code->width + x] & 1)
-				cairo_rectangle(
-				    c, (x + QUIET) * MODULE, (y + QUIET) * MODULE, MODULE, MODULE);
-	cairo_fill(c);
+	code_paint(c, code, QUIET * MODULE, QUIET * MODULE, MODULE);
 	status = cairo_surface_write_to_png(surface, file) != CAIRO_STATUS_SUCCESS;
 	cairo_destroy(c);
 	cairo_surface_destroy(surface);

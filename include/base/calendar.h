@@ -47,4 +47,17 @@ int calendar_problems(const struct calendar *calendar);
 size_t calendar_between(
     struct calendar *calendar, int64_t from_s, int64_t to_s, struct instance **out);
 
+/* One event for a person's own calendar. No pointer is NULL; what is missing is "". */
+struct invitation {
+	const char *uid, *summary, *description, *location, *url;
+	int sequence;
+	bool cancelled, all_day;
+	struct civil start, end; /* of an all-day event; its end is the day after the last */
+	int64_t start_s, end_s;	 /* of any other */
+	int64_t stamp_s;	 /* when this was written */
+};
+/* The file's text in the arena: instants as UTC, METHOD:CANCEL when it is called off, lines folded
+ * at 75 bytes without cutting a letter. */
+const char *calendar_write(struct arena *arena, const struct invitation *invitation);
+
 #endif
