@@ -77,7 +77,12 @@ run(const struct sim_options *options)
 	cut_power(NULL);
 	live_until(sim.end_ms);
 	become_calm();
+	live_until(sim.end_ms + (int64_t)(CALM_DAYS - 1) * DAY_MS - DAY_MS / 2);
+	people_say_something(false);
+	live_until(sim.end_ms + (int64_t)(CALM_DAYS - 1) * DAY_MS - DAY_MS / 4);
+	people_say_something(true);
 	live_until(sim.end_ms + (int64_t)(CALM_DAYS - 1) * DAY_MS);
+	people_all_heard();
 	people_say_start();
 	live_until(sim.end_ms + (int64_t)CALM_DAYS * DAY_MS);
 	if (!sim.failure[0])

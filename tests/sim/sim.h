@@ -104,6 +104,8 @@ void telegram_member(int64_t chat, bool blocked);
 /* How often a shipment arrived as a message. */
 int telegram_arrivals(int64_t shipment);
 bool telegram_all_confirmed(void);
+/* Presses that were handed out and never answered, whatever the answer. */
+int telegram_presses_unanswered(void);
 void telegram_confirmed_texts(void (*each)(int64_t update, const char *text));
 #define SIM_NAME "Zq%lldNameCanary"
 
@@ -119,6 +121,10 @@ bool people_blocked(int64_t chat);
 /* Everybody who can be reached says /start; how many got no message with buttons since. */
 void people_say_start(void);
 int people_unanswered(void);
+/* Everybody says a word that means nothing, or presses a button that is no more; what was said
+ * before must have had an answer. */
+void people_say_something(bool press);
+void people_all_heard(void);
 
 /* ---- sim_bot.c ---- */
 

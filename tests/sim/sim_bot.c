@@ -66,10 +66,25 @@ oracle_linked(struct turn *t)
 	say_private(t, card);
 }
 
+/* What is for admins runs for nobody else. */
+static void
+oracle_admin(struct turn *t)
+{
+	if (!(t->person->access & ADMINS))
+		violated("an admin's command ran for somebody else");
+	say_private(t, words(t, "engine.unknown", NULL));
+}
+
+static const struct command oracle_commands[] = {
+    {.name = "oracle", .access = ADMINS, .run = oracle_admin, .hidden = true},
+    {0},
+};
+
 static const struct feature feature_oracle = {
     .name = "oracle",
     .schema = &oracle_schema,
     .statements = oracle_statements,
+    .commands = oracle_commands,
     .link = "o",
     .linked = oracle_linked,
 };

@@ -29,6 +29,7 @@ struct seen {
 static int64_t newest_reply[SIM_PEOPLE_MOST];
 
 static struct seen *seen[HASH];
+static struct sql too_late = {"SELECT 1 FROM delivery WHERE id = ? AND expires < ?"};
 static struct sql farewell = {"SELECT 1 FROM delivery WHERE id = ? AND person IS NULL"};
 
 static struct seen *
@@ -102,6 +103,8 @@ check_shipped(int64_t id, const struct shipment *shipment)
 	}
 	s->repeated = s->repeated || shipment->repeated;
 	s->life = sim.life;
+	if (db_exists(sim.db, &too_late, V(id, sim.now_ms / 1000 - 2)))
+		violated("shipment %lld leaves after its time", (long long)id);
 	trace(
 	    "ship id=%lld op=%d class=%d", (long long)id, (int)shipment->op, (int)shipment->class);
 }
@@ -213,13 +216,16 @@ check_settled(void)
 	if (!telegram_all_confirmed())
 		violated("updates wait although all is well");
 	telegram_confirmed_texts(owed_once);
-	if (db_number(sim.db, &unsettled, V(sim.now_ms / 1000 - 86400), -1) != 0)
+	if (db_number(sim.db, &unsettled, V(sim.now_ms - 86400000), -1) != 0)
 		violated("deliveries wait although all is well");
 	whole = db_string(sim.db, &integrity, NONE);
 	if (!whole || strcmp(whole, "ok"))
 		violated("the database is damaged: %s", whole ? whole : "?");
 	if (people_unanswered())
 		violated("somebody said /start at the end and got no menu");
+	/* An answer that is later than half a minute is of no use, so faults may cost it. */
+	if (!sim.o.faults && !sim.o.cuts_a_year && telegram_presses_unanswered())
+		violated("%d presses were never answered", telegram_presses_unanswered());
 	if (crash_vfs_count("NameCanary", 10) || crash_vfs_count("WordCanary", 10))
 		violated("a name or a word can be read on the disk");
 	if (db_exists(sim.db, &foreign, NONE))

@@ -18,7 +18,7 @@ struct button {
 static struct human {
 	int64_t chat, last_act_ms;
 	const char *language;
-	bool blocked, invited, asked_for_menu;
+	bool blocked, invited, asked_for_menu, said_something;
 	unsigned role;
 	const char *org;
 	struct button buttons[REMEMBERED];
@@ -31,8 +31,8 @@ static const char *const words[] = {"/start", "/help", "/events", "/partners", "
     "/chats", "/offers", "/stories", "/survey", "/forum", "/profile", "/pause", "/privacy",
     "/safety", "/cancel", "/language", "/mydata", "/stop", "/link", "/check 1", "/feedback",
     "/tickets", "/approve", "/announce", "/queue", "/newevent", "/round", "/stats", "/train",
-    "/judge", "/reports", "/role", "/audit", "/podcas", "events", "פודקאסט", "אירועים", "بودكاست",
-    "فعاليات", "ביטול", "إلغاء"};
+    "/judge", "/reports", "/role", "/audit", "/oracle", "/podcas", "events", "פודקאסט", "אירועים",
+    "بودكاست", "فعاليات", "ביטול", "إلغاء"};
 static const char *const answers[] = {"1", "2", "3", "٣", "۱", "12", "yes", "no", "כן", "نعم",
     "Hello WordCanary there", "שלום WordCanary", "שלום לכולם", "مرحبا بالجميع", "2027-03-27 10:00",
     "a\u202eb\u2066c", "<b>x</b>", "0501234567 @someone https://example.org", "\xf0\x9f\x8c\xbf",
@@ -79,6 +79,7 @@ people_received(int64_t chat, int64_t message, const char *text, const char *con
 	(void)was_edited;
 	if (!h)
 		return;
+	h->said_something = false;
 	if (button_count)
 		h->asked_for_menu = false;
 	for (int i = 0; i < button_count; i++) {
@@ -199,10 +200,45 @@ people_begin(void)
 	}
 }
 
+/* Never silent: whatever is said, something comes back. */
+void
+people_all_heard(void)
+{
+	for (int i = 0; i < sim.o.people; i++)
+		if (humans[i].said_something && !humans[i].blocked)
+			violated("somebody said something and got no answer");
+}
+
+void
+people_say_something(bool press)
+{
+	people_all_heard();
+	for (int i = 0; i < sim.o.people; i++)
+		if (!humans[i].blocked) {
+			humans[i].said_something = true;
+			if (press)
+				telegram_press(humans[i].chat, 1, "AAAAAAAAAAAAAAAAAAAA.1");
+			else
+				telegram_say(humans[i].chat, humans[i].language, "qzx vwq jjj");
+		}
+}
+
+/* Something that fails whoever reads it: all that comes behind it must be heard at once. */
+static void
+say_poison(void)
+{
+	char text[60];
+
+	oracles += SIM_POISON - oracles % SIM_POISON;
+	snprintf(text, sizeof(text), "/start o_%lld", (long long)oracles);
+	telegram_say(humans[0].chat, humans[0].language, text);
+}
+
 /* Never stuck: from whatever state, one message with a menu. */
 void
 people_say_start(void)
 {
+	say_poison();
 	for (int i = 0; i < sim.o.people; i++)
 		if (!humans[i].blocked) {
 			humans[i].asked_for_menu = true;

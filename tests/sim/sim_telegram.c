@@ -12,7 +12,7 @@ enum { KEEP_MS = 24 * 3600 * 1000, BUTTONS_MOST = 40, HASH = 1 << 16 };
 
 struct update {
 	struct update *next;
-	int64_t id, at_ms;
+	int64_t id, at_ms, press;
 	char *json, *text;
 };
 
@@ -26,7 +26,7 @@ struct arrival {
 struct owed {
 	struct owed *next;
 	char *text;
-	int64_t update;
+	int64_t update, press;
 };
 
 static struct update *updates, **last_update = &updates;
@@ -35,6 +35,9 @@ static struct arrival *arrivals[HASH];
 static int64_t next_update, last_update_ms, next_message, next_callback;
 static struct exchange *poller;
 static int64_t poller_limit, poll_number;
+/* Of each press: whether its answer came. */
+static bool *answered;
+static int64_t answered_room;
 
 void
 telegram_world_begin(void)
@@ -42,6 +45,7 @@ telegram_world_begin(void)
 	next_update = 1000 + dice_below(1000000);
 	next_message = 1;
 	next_callback = 1;
+	answered_room = 0;
 	last_update = &updates;
 	last_update_ms = sim.now_ms;
 }
@@ -80,6 +84,8 @@ telegram_world_end(void)
 	if (poller)
 		exchange_release(poller);
 	poller = NULL;
+	free(answered);
+	answered = NULL;
 }
 
 /* ---- the ledger ---- */
@@ -169,6 +175,7 @@ confirm(int64_t offset)
 		sim.counts.confirmed++;
 		o->text = u->text;
 		o->update = u->id;
+		o->press = u->press;
 		o->next = owed;
 		owed = o;
 		u->text = NULL;
@@ -186,7 +193,9 @@ get_updates(struct exchange *x, json_t *body)
 	int64_t limit = json_integer_value(json_object_get(body, "limit"));
 
 	forget_old();
-	confirm(offset);
+	/* A server that lost the confirmation hands out again what was handed out already. */
+	if (!fault(10000))
+		confirm(offset);
 	if (poller) {
 		exchange_answer(poller, 409,
 		    "{\"ok\":false,\"error_code\":409,\"description\":\"Conflict: terminated by "
@@ -205,7 +214,7 @@ get_updates(struct exchange *x, json_t *body)
 }
 
 static int64_t
-push(const char *kind, json_t *body, const char *text)
+push(const char *kind, json_t *body, const char *text, int64_t press)
 {
 	struct update *u = memory_new(sizeof(*u));
 	json_t *update = json_object();
@@ -216,6 +225,7 @@ push(const char *kind, json_t *body, const char *text)
 	last_update_ms = sim.now_ms;
 	u->id = next_update++;
 	u->at_ms = sim.now_ms;
+	u->press = press;
 	u->text = memory_string(text ? text : "");
 	json_object_set_new(update, "update_id", json_integer(u->id));
 	json_object_set_new(update, kind, body);
@@ -257,7 +267,7 @@ telegram_say(int64_t chat, const char *language, const char *text)
 		json_object_set_new(message, "entities",
 		    json_pack("[{s:s,s:i,s:i}]", "type", "bot_command", "offset", 0, "length",
 			(int)strcspn(text, " ")));
-	return push("message", message, text);
+	return push("message", message, text, 0);
 }
 
 int64_t
@@ -271,7 +281,7 @@ telegram_press(int64_t chat, int64_t message, const char *data)
 	    json_pack("{s:s,s:o,s:s,s:s,s:{s:I,s:I,s:o}}", "id", id, "from", user(chat, "en"),
 		"chat_instance", "1", "data", data, "message", "message_id", (json_int_t)message,
 		"date", (json_int_t)1, "chat", private_chat(chat)),
-	    "press");
+	    "press", next_callback - 1);
 }
 
 void
@@ -282,7 +292,34 @@ telegram_member(int64_t chat, bool blocked)
 		user(chat, "en"), "date", (json_int_t)(sim.now_ms / 1000), "old_chat_member",
 		"status", blocked ? "member" : "kicked", "new_chat_member", "status",
 		blocked ? "kicked" : "member"),
-	    "member");
+	    "member", 0);
+}
+
+static bool *
+answer_of(int64_t press)
+{
+	if (press >= answered_room) {
+		int64_t room = press * 2 + 1024;
+
+		answered = memory_resize(answered, (size_t)room);
+		memset(answered + answered_room, 0, (size_t)(room - answered_room));
+		answered_room = room;
+	}
+	return &answered[press];
+}
+
+int
+telegram_presses_unanswered(void)
+{
+	int n = 0;
+
+	for (struct owed *o = owed; o; o = o->next)
+		if (o->press && !*answer_of(o->press)) {
+			trace("unanswered press=%lld update=%lld", (long long)o->press,
+			    (long long)o->update);
+			n++;
+		}
+	return n;
 }
 
 bool
@@ -400,6 +437,15 @@ starts(const char *method, const char *with)
 	return !strncmp(method, with, strlen(with));
 }
 
+static void
+answer_press(const json_t *id)
+{
+	int64_t press = json_is_string(id) ? strtoll(json_string_value(id), NULL, 10) : 0;
+
+	if (press > 0 && press < next_callback)
+		*answer_of(press) = true;
+}
+
 void
 world_serve(struct exchange *x, const char *method, const char *text, size_t length)
 {
@@ -424,6 +470,8 @@ world_serve(struct exchange *x, const char *method, const char *text, size_t len
 	} else if (starts(method, "edit")) {
 		edited(x, body, chat);
 	} else {
+		if (starts(method, "answerCallbackQuery"))
+			answer_press(json_object_get(body, "callback_query_id"));
 		exchange_answer(x, 200, "{\"ok\":true,\"result\":true}");
 	}
 	json_decref(body);
