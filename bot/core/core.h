@@ -82,6 +82,7 @@ struct pace {
 /* A network and what the engine remembers of it in memory. */
 struct network {
 	struct transport *transport;
+	struct transport closed; /* what it was, once it is freed */
 	struct engine *engine;
 	int number; /* its number in the database: stable by name */
 	enum health health;

@@ -868,6 +868,15 @@ engine_settle(struct engine *e)
 		engine_tick(e);
 }
 
+/* The transport is freed, and what it was is still asked for when its last fates are written. */
+static void
+network_close(struct network *n)
+{
+	n->closed = *n->transport;
+	n->transport->ops->close(n->transport);
+	n->transport = &n->closed;
+}
+
 void
 engine_free(struct engine *e)
 {
@@ -876,7 +885,7 @@ engine_free(struct engine *e)
 	if (!e)
 		return;
 	for (int i = 0; i < e->network_count; i++)
-		e->networks[i].transport->ops->close(e->networks[i].transport);
+		network_close(&e->networks[i]);
 	db_begin(e->db);
 	db_arena(e->db, e->arena);
 	for (int i = 0; i < e->network_count; i++)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+
 struct running {
 	struct running *next;
 	struct engine *engine;
@@ -16,7 +18,8 @@ struct running {
 	const struct seal *seal;
 	volatile bool stop;
 	volatile int percent;
-	bool orphan; /* the engine is gone: free only */
+	bool launched; /* `done` will come */
+	bool orphan;   /* the engine is gone: free only */
 };
 
 static void
@@ -120,13 +123,23 @@ work_launch(struct engine *e)
 	if (!e->work_waits)
 		return;
 	e->work_waits = false;
+	for (struct running **at = &e->running, *r; (r = *at);) {
+		if (r->launched || (r->db = db_open_reader(e->db))) {
+			at = &r->next;
+			continue;
+		}
+		/* As if the process had ended meanwhile: whoever waits asks again. */
+		log_event(LOG_ERROR, "work.lost", "work=%s", r->work->name);
+		*at = r->next;
+		running_free(r);
+	}
+	/* Work may be done at once, and then leaves the list. */
 	for (struct running *r = e->running, *next; r; r = next) {
 		next = r->next;
-		if (r->db)
+		if (r->launched)
 			continue;
-		r->db = db_open_reader(e->db);
-		if (r->db)
-			db_arena(r->db, r->arena);
+		r->launched = true;
+		db_arena(r->db, r->arena);
 		e->o.ports.work(e->o.ports.ctx, run, done, r);
 	}
 }
@@ -151,9 +164,12 @@ work_percent(struct turn *t, const char *name, const char *key)
 void
 work_free(struct engine *e)
 {
-	for (struct running *r = e->running; r; r = r->next) {
+	for (struct running *r = e->running, *next; r; r = next) {
+		next = r->next;
 		r->stop = true;
 		r->orphan = true;
+		if (!r->launched)
+			running_free(r);
 	}
 	e->running = NULL;
 }

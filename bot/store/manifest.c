@@ -105,6 +105,12 @@ manifest_memory(bool known)
 }
 
 void
+manifest_again(struct manifest *m)
+{
+	m->known = m->page->magic == MAGIC;
+}
+
+void
 manifest_close(struct manifest *m)
 {
 	if (!m)

@@ -19,8 +19,10 @@ struct manifest;
  * `boot_ms` is when the machine started, unix ms: what was written in another life of the machine,
  * or for another file, is emptied. NULL when it cannot be had: then everything goes without. */
 struct manifest *manifest_open(const char *database, int64_t boot_ms);
-/* The same in memory, for tests. */
+/* The same in memory, for tests; `known` as if it were opened after a kill. */
 struct manifest *manifest_memory(bool known);
+/* As if that one were opened again after a kill. */
+void manifest_again(struct manifest *manifest);
 /* Frees it; what stands in the file stays. */
 void manifest_close(struct manifest *manifest);
 /* Whether what stands in it is the whole truth about the time before it was opened. */

@@ -333,6 +333,18 @@ crash_vfs_power_on(uint64_t seed)
 }
 
 void
+crash_vfs_killed(void)
+{
+	faults_clear();
+	for (int i = 0; i < FILES; i++)
+		if (disk.files[i]) {
+			if (disk.files[i]->handles)
+				abort();
+			regions_free(disk.files[i]);
+		}
+}
+
+void
 crash_vfs_new(uint64_t seed)
 {
 	for (int i = 0; i < FILES; i++) {

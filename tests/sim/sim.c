@@ -34,7 +34,9 @@ cut_power(void *ctx)
 		if (chance(200000))
 			bot_stop();
 		else if (chance(300000))
-			bot_die("power");
+			bot_die("killed", false);
+		else if (chance(300000))
+			bot_die("power", true);
 		else
 			crash_vfs_cut_after(1 + dice_below(200));
 	}
@@ -47,7 +49,7 @@ live_until(int64_t until_ms)
 {
 	while (!sim.failure[0] && agenda_step(until_ms))
 		if (sim.alive && (sim.dying || crash_vfs_is_off()))
-			bot_die("in the middle");
+			bot_die("in the middle", chance(500000));
 }
 
 static void

@@ -131,7 +131,8 @@ void people_all_heard(void);
 void bot_begin(void);
 void bot_start(void);
 /* The process ends: power cut (what was not synced may be gone), or kill -9. */
-void bot_die(const char *how);
+/* `power`: the machine too, with what the disk had not synced. */
+void bot_die(const char *how, bool power);
 void bot_stop(void);
 void bot_end(void);
 /* A join code, as ops make it at the terminal. */

@@ -22,6 +22,7 @@
 #include "io/loop.h"
 #include "io/timer.h"
 #include "store/parts.h"
+#include "store/manifest.h"
 #include "store/seal.h"
 #include "transports/telegram.h"
 
@@ -110,6 +111,7 @@ static struct bot {
 	const struct transport_ops *inner;
 	struct transport_ops outer;
 	bool soon;
+	struct manifest *manifest; /* outlives a killed process, not the machine */
 } bot;
 
 /* ---- ports ---- */
@@ -403,6 +405,14 @@ add_telegram(void)
 }
 
 static void
+lose_power(void)
+{
+	manifest_close(bot.manifest);
+	bot.manifest = NULL;
+	crash_vfs_power_on(dice());
+}
+
+static void
 start_again(void *ctx)
 {
 	(void)ctx;
@@ -422,6 +432,11 @@ bot_start(void)
 	    .conf = bot.conf,
 	    .state_folder = folder};
 
+	if (bot.manifest)
+		manifest_again(bot.manifest);
+	else
+		bot.manifest = manifest_memory(false);
+	o.manifest = bot.manifest;
 	sim.life++;
 	sim.alive = true;
 	sim.dying = false;
@@ -432,7 +447,7 @@ bot_start(void)
 		crash_vfs_cut_after(1 + dice_below(60));
 	if (!open_state()) {
 		sim.alive = false;
-		crash_vfs_power_on(dice());
+		lose_power();
 		agenda_add(sim.now_ms + 5000, false, start_again, NULL, NULL);
 		return;
 	}
@@ -461,7 +476,7 @@ tear_down(void)
 }
 
 void
-bot_die(const char *how)
+bot_die(const char *how, bool power)
 {
 	if (!sim.alive)
 		return;
@@ -472,7 +487,10 @@ bot_die(const char *how)
 	crash_vfs_cut();
 	tear_down();
 	sim.dying = false;
-	crash_vfs_power_on(dice());
+	if (power)
+		lose_power();
+	else
+		crash_vfs_killed();
 	agenda_add(sim.now_ms + 1000 + (chance(50000) ? dice_below(40 * 3600 * 1000) : 0), false,
 	    start_again, NULL, NULL);
 }
@@ -494,6 +512,8 @@ bot_end(void)
 	if (sim.alive)
 		tear_down();
 	sim.alive = false;
+	manifest_close(bot.manifest);
+	bot.manifest = NULL;
 	seal_random_from(NULL);
 	seal_close(bot.seal);
 	zones_close(bot.zones);
