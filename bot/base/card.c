@@ -20,14 +20,14 @@ card_new(struct arena *arena)
 }
 
 static void
-add_span(struct card *card, const char *text, const char *link, unsigned style)
+add_piece(struct card *card, const char *text, size_t length, const char *link, unsigned style)
 {
 	struct span *s;
 
-	if (!text || !*text)
+	if (!length)
 		return;
 	s = arena_alloc(card->arena, sizeof(*s));
-	s->text = arena_string(card->arena, text);
+	s->text = arena_copy(card->arena, text, length);
 	s->link = arena_string(card->arena, link);
 	s->style = style;
 	if (card->last_span)
@@ -35,6 +35,21 @@ add_span(struct card *card, const char *text, const char *link, unsigned style)
 	else
 		card->spans = s;
 	card->last_span = s;
+}
+
+/* A line's end closes an isolate, so each line of a stranger's words is a span of its own. */
+static void
+add_span(struct card *card, const char *text, const char *link, unsigned style)
+{
+	size_t line;
+
+	while (text && style & SPAN_NAME && text[line = strcspn(text, "\n")]) {
+		add_piece(card, text, line, link, style);
+		add_piece(card, "\n", 1, NULL, 0);
+		text += line + 1;
+	}
+	if (text)
+		add_piece(card, text, strlen(text), link, style);
 }
 
 void

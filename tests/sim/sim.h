@@ -144,6 +144,8 @@ void check_shipped(int64_t id, const struct shipment *shipment);
 void check_gone(int64_t id, const struct outcome *outcome);
 void check_arrived(int64_t shipment, int64_t chat, const char *text);
 /* Everything that must hold once the faults have stopped and all has settled. */
+/* Nobody can be read on the disk, at whatever moment it is taken away. */
+void check_disk(void);
 void check_settled(void);
 void check_begin(void);
 void check_end(void);

@@ -486,6 +486,7 @@ bot_die(const char *how, bool power)
 	sim.alive = false;
 	crash_vfs_cut();
 	tear_down();
+	check_disk();
 	sim.dying = false;
 	if (power)
 		lose_power();

@@ -205,6 +205,13 @@ owed_once(int64_t update, const char *text)
 }
 
 void
+check_disk(void)
+{
+	if (crash_vfs_count("NameCanary", 10) || crash_vfs_count("WordCanary", 10))
+		violated("a name or a word can be read on the disk");
+}
+
+void
 check_settled(void)
 {
 	const char *whole;
@@ -226,8 +233,7 @@ check_settled(void)
 	/* An answer that is later than half a minute is of no use, so faults may cost it. */
 	if (!sim.o.faults && !sim.o.cuts_a_year && telegram_presses_unanswered())
 		violated("%d presses were never answered", telegram_presses_unanswered());
-	if (crash_vfs_count("NameCanary", 10) || crash_vfs_count("WordCanary", 10))
-		violated("a name or a word can be read on the disk");
+	check_disk();
 	if (db_exists(sim.db, &foreign, NONE))
 		violated("a row points nowhere");
 }

@@ -23,6 +23,21 @@ end(void **state)
 	return 0;
 }
 
+/* A line's end closes an isolate by itself, so one over several lines would end in the first. */
+static void
+card_isolates_each_line_of_strangers_words(void **state)
+{
+	struct card *card = card_new(arena);
+	const struct span *s;
+
+	(void)state;
+	card_name(card, "מתי?\n\nwhen\n");
+	for (s = card->spans; s; s = s->next)
+		assert_true(!(s->style & SPAN_NAME) || !strchr(s->text, '\n'));
+	assert_string_equal(
+	    card_plain(arena, card), TEXT_FSI "מתי?" TEXT_PDI "\n\n" TEXT_FSI "when" TEXT_PDI "\n");
+}
+
 static void
 card_isolates_strangers_words(void **state)
 {
@@ -145,6 +160,7 @@ card_cuts_lose_nothing_and_fit(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(card_isolates_each_line_of_strangers_words, begin, end),
     cmocka_unit_test_setup_teardown(card_isolates_strangers_words, begin, end),
     cmocka_unit_test_setup_teardown(card_takes_no_address_with_controls, begin, end),
     cmocka_unit_test_setup_teardown(card_packs_and_comes_back, begin, end),
