@@ -758,6 +758,7 @@ static void
 reload_turn(struct turn *t, void *ctx)
 {
 	(void)ctx;
+	happen(t, HAPPENED_ZONES);
 	happen(t, HAPPENED_RELOAD);
 }
 
@@ -953,6 +954,9 @@ engine_prune(struct turn *t)
 	db_run(t->db, &meta_set, V("delivery", (const char *)high));
 	db_run(t->db, &inbox_prune, V(t->now - 7 * 86400));
 	db_run(t->db, &poison_prune, V(t->now - 7 * 86400));
+	/* tzdata comes by the system's own updates, at any time. */
+	if (zones_reload(t->zones))
+		happen(t, HAPPENED_ZONES);
 	outbox_prune(t);
 	ticket_prune(t);
 	approval_prune(t);

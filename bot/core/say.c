@@ -366,11 +366,18 @@ edit_delivery(struct turn *t, int64_t delivery, struct card *card)
 	offer(t, w, w->parcel.card);
 }
 
+/* What was not yet said is never said. */
+static struct sql unsay = {"UPDATE delivery SET expires = ? WHERE id = ? AND state = 0 AND op = 0"
+			   " AND attempts = 0"};
+
 void
 delete_delivery(struct turn *t, int64_t delivery)
 {
-	struct wanted *w = about(t, delivery, OP_DELETE);
+	struct wanted *w;
 
+	if (db_run(t->db, &unsay, V(t->now, delivery)))
+		return;
+	w = about(t, delivery, OP_DELETE);
 	if (w)
 		outbox_want(t, w);
 }

@@ -655,6 +655,16 @@ train(struct turn *t)
 	flow_set(t, "kind", "train");
 }
 
+/* To those who come to an event; everything else is as for any announcement. */
+static void
+attendees(struct turn *t)
+{
+	draft_drop(t, "announce");
+	flow_begin(t, &flow_compose);
+	flow_set(t, "kind", "announce");
+	draft_set(t, "announce", "events", t->value);
+}
+
 /* Other words in the place of an announcement that went out: everybody who has it gets them. */
 static void
 replace(struct turn *t)
@@ -689,6 +699,7 @@ static const struct command commands[] = {
     {0},
 };
 static const struct action actions[] = {
+    {"announce.attendees", COORDINATORS | ADMINS, attendees},
     {"announce.replace", COORDINATORS | ADMINS, replace},
     {"announce.resume", COORDINATORS | ADMINS, resume},
     {0},

@@ -1,16 +1,15 @@
-/* /events: what is coming, from any number of calendars. A card has both clocks when they differ. */
-#include "core/people.h"
-#include "core/turn.h"
+/* /events: what is coming, from any number of calendars and from coordinators. A card has both
+ * clocks when they differ. */
+#include "occasion.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/calendar.h"
-#include "base/clock.h"
 #include "base/conf.h"
-#include "base/partners.h"
 #include "base/text.h"
 #include "base/zone.h"
+#include "core/people.h"
 
 static const char *const steps[] = {
 	"CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, calendar TEXT NOT NULL, uid TEXT NOT NULL,"
@@ -24,7 +23,7 @@ static const char *const steps[] = {
 #define RETENTION "[retention] event days after its end"
 static const struct column columns[] = {
 	{"event.id", "number of an event", RETENTION, NOT_PERSONAL},
-	{"event.calendar", "which calendar it came from", RETENTION, NOT_PERSONAL},
+	{"event.calendar", "which calendar it came from, none when written here", RETENTION, NOT_PERSONAL},
 	{"event.uid", "the calendar's own name of it", RETENTION, NOT_PERSONAL},
 	{"event.recurrence", "which instance", RETENTION, NOT_PERSONAL},
 	{"event.title", "title", RETENTION, NOT_PERSONAL},
@@ -45,11 +44,9 @@ static const struct column columns[] = {
 static const struct schema schema = {"events", steps, columns};
 
 static struct sql upcoming = {
-    "SELECT id, title, zone, start, finish, all_day, cancelled FROM event WHERE finish > ?1"
-    " AND cancelled = 0 ORDER BY start, id LIMIT ?3 OFFSET ?2"};
-static struct sql one = {
-    "SELECT id, title, zone, start, finish, all_day, cancelled, text, place, url, calendar, once_only"
-    " FROM event WHERE id = ?"};
+    "SELECT e.id FROM event e LEFT JOIN hosted h ON h.event = e.id WHERE e.finish > ?1"
+    " AND e.cancelled = 0 AND (coalesce(h.audience, 0) = 0 OR (h.audience & ?4) <> 0)"
+    " ORDER BY e.start, e.id LIMIT ?3 OFFSET ?2"};
 static struct sql put = {
     "INSERT INTO event(calendar, uid, recurrence, title, text, place, url, zone, wall, start, finish,"
     " all_day, cancelled, once_only, sequence, seen) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -58,51 +55,65 @@ static struct sql put = {
     " wall = excluded.wall, start = excluded.start, finish = excluded.finish,"
     " all_day = excluded.all_day, cancelled = excluded.cancelled, once_only = excluded.once_only,"
     " sequence = excluded.sequence, seen = excluded.seen"};
-static struct sql gone = {"DELETE FROM event WHERE calendar = ? AND seen < ? AND finish > ?"};
+#define ATTENDED " EXISTS (SELECT 1 FROM rsvp r WHERE r.event = event.id)"
+static struct sql attended = {
+    "SELECT id FROM event WHERE calendar = ? AND uid = ? AND recurrence = ? AND" ATTENDED};
+static struct sql rename_it = {
+    "UPDATE event SET uid = uid || '#' || id, cancelled = 1, sequence = sequence + 1 WHERE id = ?"};
+static struct sql lost = {"SELECT id FROM event WHERE calendar = ? AND seen < ? AND finish > ?"
+			  " AND cancelled = 0 AND" ATTENDED};
+static struct sql call_off = {
+    "UPDATE event SET cancelled = 1, sequence = sequence + 1 WHERE id = ?"};
+static struct sql gone = {
+    "DELETE FROM event WHERE calendar = ? AND seen < ? AND finish > ? AND NOT" ATTENDED};
 static struct sql old = {"DELETE FROM event WHERE finish < ?"};
 static struct sql zoned = {"SELECT id, zone, wall, start, finish FROM event WHERE all_day = 0 AND zone <> ''"
 			   " AND start > ?"};
-static struct sql moved = {"UPDATE event SET start = ?, finish = ? WHERE id = ?"};
-static struct sql *const statements[] = {&upcoming, &one, &put, &gone, &old, &zoned, &moved, NULL};
+static struct sql moved = {"UPDATE event SET start = ?, finish = ?,"
+			   " sequence = sequence + (calendar = '') WHERE id = ?"};
+static struct sql *const statements[] = {
+    &upcoming, &put, &attended, &rename_it, &lost, &call_off, &gone, &old, &zoned, &moved, NULL};
 
-enum { A_PAGE = 5, DAY = 86400, AHEAD_DAYS = 400, TEXT_MOST = 1500,
-	INSTANCES_MOST = 20000 };
+enum { A_PAGE = 5, DAY = 86400, AHEAD_DAYS = 400, INSTANCES_MOST = 20000 };
 
-static const char *
-when(struct turn *t, struct rows *q)
+static void
+add_line(struct turn *t, struct card *card, const struct occasion *o)
 {
-	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
-	const char *zone = db_text(q, 2);
+	const char *title = occasion_title(t, t->language, o);
 
-	return clock_when(t->arena, t->language, t->zones, zones, zone[0] ? zone : zones[0], db_int(q, 3),
-	    db_int(q, 4), db_int(q, 5));
+	card_text(card, "\n\n", 0);
+	card_text(card, title, SPAN_BOLD | SPAN_NAME);
+	card_text(card, "\n", 0);
+	card_text(card, occasion_when(t, t->language, o), 0);
+	choose_text(t, card,
+	    text_isolate(t->arena, arena_copy(t->arena, title, text_cut(title, 40))), "events.card",
+	    occasion_key(t, o->id));
 }
 
 static void
 list(struct turn *t, int64_t from)
 {
-	struct rows *q = db_query(t->db, &upcoming, V(t->now, from, A_PAGE + 1));
+	struct rows *q = db_query(
+	    t->db, &upcoming, V(t->now, from, A_PAGE + 1, (int64_t)occasion_access(t)));
 	struct card *card = words(t, "events.title", NULL);
+	struct occasion o;
 	int n = 0;
 
-	for (; n < A_PAGE && db_next(q); n++) {
-		const char *title = db_text(q, 1);
-
-		card_text(card, "\n\n", 0);
-		card_text(card, title, SPAN_BOLD | SPAN_NAME);
-		card_text(card, "\n", 0);
-		card_text(card, when(t, q), 0);
-		choose_text(t, card, text_isolate(t->arena, arena_copy(t->arena, title, text_cut(title, 40))),
-		    "events.card", arena_print(t->arena, "%lld", (long long)db_int(q, 0)));
-	}
-	if (!n) {
-		say(t, words(t, from ? "events.no_more" : "events.none", NULL));
-		return;
-	}
-	if (db_next(q))
+	for (; n < A_PAGE && db_next(q); n++)
+		if (occasion_get(t, db_int(q, 0), &o))
+			add_line(t, card, &o);
+	if (n && db_next(q))
 		choose(t, card, "engine.more", "events.list",
 		    arena_print(t->arena, "%lld", (long long)(from + n)));
 	db_done(q);
+	if (!n)
+		card = words(t, from ? "events.no_more" : "events.none", NULL);
+	if (occasion_access(t) & MEMBERS)
+		choose_command(t, card, "myevents");
+	if (occasion_access(t) & (COORDINATORS | ADMINS)) {
+		choose_command(t, card, "newevent");
+		card_same_row(card);
+	}
 	say(t, card);
 }
 
@@ -118,50 +129,32 @@ more(struct turn *t)
 	list(t, strtoll(t->value, NULL, 10));
 }
 
+struct card *
+events_card(struct turn *t, const struct occasion *o)
+{
+	struct card *card = occasion_card(t, t->language, o);
+	char *key = occasion_key(t, o->id);
+
+	if (occasion_access(t) & MEMBERS)
+		rsvp_add(t, card, o);
+	choose(t, card, "share.picture", "share.picture", key);
+	choose(t, card, "share.file", "share.file", key);
+	if (!t->group && occasion_may(t, o))
+		choose(t, card, "door.panel", "door.panel", key);
+	choose(t, card, "events.all", "events.list", "0");
+	return card;
+}
+
 static void
 card_of(struct turn *t)
 {
-	struct rows *q = db_query(t->db, &one, V(strtoll(t->value, NULL, 10)));
-	struct card *card;
-	const char *org, *text;
-	const struct partner *p;
+	struct occasion o;
 
-	if (!db_next(q)) {
-		card = words(t, "events.gone", NULL);
-		choose_command(t, card, "events");
-		say(t, card);
-		return;
-	}
-	card = card_new(t->arena);
-	if (!strcmp(t->language, "ar") || !strcmp(t->language, "he"))
-		card->flags |= CARD_RTL;
-	card_text(card, db_text(q, 1), SPAN_BOLD | SPAN_NAME);
-	if (db_int(q, 6))
-		card_line(card, words(t, "events.cancelled", NULL));
-	card_text(card, "\n", 0);
-	card_text(card, when(t, q), 0);
-	if (db_text(q, 8))
-		card_line(card, words(t, "events.place", "place", db_text(q, 8), NULL));
-	org = conf_text(t->conf, "calendar", db_text(q, 10), "org");
-	p = org ? partners_find(t->partners, org) : NULL;
-	if (p)
-		card_line(card, words(t, "events.org", "org", partner_words(&p->name, t->language, NULL), NULL));
-	text = db_text(q, 7);
-	if (text) {
-		card_text(card, "\n\n", 0);
-		card_name(card, arena_copy(t->arena, text, text_cut(text, TEXT_MOST)));
-	}
-	if (db_int(q, 11))
-		card_paragraph(card, words(t, "events.once_only", NULL));
-	if (db_text(q, 9)) {
-		card_text(card, "\n", 0);
-		card_link(card, db_text(q, 9), db_text(q, 9));
-	}
-	db_done(q);
-	choose(t, card, "share.picture", "share.picture", t->value);
-	choose(t, card, "share.file", "share.file", t->value);
-	choose(t, card, "events.all", "events.list", "0");
-	say(t, card);
+	if (occasion_get(t, strtoll(t->value, NULL, 10), &o) &&
+	    occasion_visible(&o, occasion_access(t)))
+		say(t, events_card(t, &o));
+	else
+		occasion_gone(t);
 }
 
 /* ?start=e_NUMBER, from the code on a shared picture */
@@ -176,7 +169,7 @@ linked(struct turn *t)
 /* ---- calendars ---- */
 
 static void
-take(struct turn *t, const char *calendar, const struct instance *i)
+put_row(struct turn *t, const char *calendar, const struct instance *i)
 {
 	char wall[CIVIL_TEXT];
 
@@ -187,6 +180,52 @@ take(struct turn *t, const char *calendar, const struct instance *i)
 		(const char *)civil_write(&i->start, wall), i->start_s,
 		i->end_s > i->start_s ? i->end_s : i->start_s + 1, i->all_day, i->cancelled, i->once_only,
 		i->sequence, t->now));
+}
+
+/* A name that now stands for another event altogether: another title, another day, and nothing that
+ * says it is a change. A yes to the one is no yes to the other. */
+static bool
+is_another(const struct occasion *was, const struct instance *i)
+{
+	int64_t by = i->start_s > was->start ? i->start_s - was->start : was->start - i->start_s;
+
+	return strcmp(was->title, i->summary) && by >= DAY && i->sequence <= was->sequence;
+}
+
+static void
+take(struct turn *t, const char *calendar, const struct instance *i)
+{
+	struct occasion was, now;
+	int64_t id = db_number(t->db, &attended, V(calendar, i->uid, i->recurrence), 0);
+
+	if (!id || !occasion_get(t, id, &was)) {
+		put_row(t, calendar, i);
+		return;
+	}
+	if (is_another(&was, i))
+		db_run(t->db, &rename_it, V(id));
+	put_row(t, calendar, i);
+	if (occasion_get(t, id, &now))
+		remind_changed(t, &was, &now);
+}
+
+/* Who wanted to come hears that it left its calendar; the row stays until its retention. */
+static void
+leave(struct turn *t, const char *calendar)
+{
+	struct rows *q = db_query(t->db, &lost, V(calendar, t->now, t->now));
+	struct occasion was, now;
+
+	while (db_next(q)) {
+		int64_t id = db_int(q, 0);
+
+		if (!occasion_get(t, id, &was))
+			continue;
+		db_run(t->db, &call_off, V(id));
+		if (occasion_get(t, id, &now))
+			remind_changed(t, &was, &now);
+	}
+	db_run(t->db, &gone, V(calendar, t->now, t->now));
 }
 
 /* What is ahead; of a calendar that repeats beyond reason only the nearer part. */
@@ -217,10 +256,14 @@ calendar_came(struct turn *t, const struct page *page)
 		return;
 	}
 	n = ahead(t, calendar, &instances);
+	/* An export that failed looks like this: better an old date than everybody told it is off. */
+	if (!n && db_exists(t->db, &lost, V(page->key, t->now, t->now))) {
+		page_broken(t, page, "expected the events people said yes to, found none");
+		return;
+	}
 	for (size_t i = 0; i < n; i++)
 		take(t, page->key, &instances[i]);
-	/* What is no longer in the calendar is no longer shown. */
-	db_run(t->db, &gone, V(page->key, t->now, t->now));
+	leave(t, page->key);
 }
 
 /* The window moves on although the calendar stays the same: it is read as if it were new. */
@@ -249,12 +292,16 @@ recompute(struct turn *t)
 		const struct zone *zone = zone_find(t->zones, db_text(q, 1));
 		struct civil wall;
 		int64_t start, length = db_int(q, 4) - db_int(q, 3);
+		struct occasion was, now;
 
 		if (!zone || !civil_read(db_text(q, 2), &wall))
 			continue;
 		start = zone_instant(zone, &wall);
-		if (start != db_int(q, 3))
-			db_run(t->db, &moved, V(start, start + length, db_int(q, 0)));
+		if (start == db_int(q, 3) || !occasion_get(t, db_int(q, 0), &was))
+			continue;
+		db_run(t->db, &moved, V(start, start + length, was.id));
+		if (occasion_get(t, was.id, &now))
+			remind_changed(t, &was, &now);
 	}
 }
 

@@ -10,7 +10,8 @@
 static void
 privacy(struct turn *t)
 {
-	static const char *const periods[] = {"visitor", "event", "ticket", "draft", "audit", "backup", NULL};
+	static const char *const periods[] = {
+	    "visitor", "event", "attendance", "ticket", "draft", "audit", "backup", NULL};
 	struct card *card = words(t, "privacy.text", NULL);
 
 	for (const char *const *p = periods; *p; p++) {

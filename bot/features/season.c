@@ -58,7 +58,8 @@ static struct sql winners = {
     "SELECT id FROM story WHERE season = ? AND rank > 0 AND state = 3 ORDER BY rank"};
 static struct sql add_event = {"INSERT OR IGNORE INTO season_event(season, event) VALUES(?, ?)"};
 static struct sql events_ahead = {
-    "SELECT id, title FROM event WHERE finish > ? AND cancelled = 0 ORDER BY start LIMIT 8"};
+    "SELECT id, title FROM event WHERE finish > ? AND cancelled = 0 AND NOT EXISTS (SELECT 1"
+    " FROM hosted h WHERE h.event = event.id AND h.audience <> 0) ORDER BY start LIMIT 8"};
 static struct sql *const statements[] = {
     &newest, &by_id, &add, &add_text, &texts, &counts, &winners, &add_event, &events_ahead, NULL};
 

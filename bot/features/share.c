@@ -1,35 +1,23 @@
 /* What is public of an event, to take along: a picture with its QR code, and a file for a person's
  * own calendar. Nothing private is on either. */
-#include "core/people.h"
-#include "core/turn.h"
+#include "occasion.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/calendar.h"
-#include "base/clock.h"
-#include "base/conf.h"
-#include "base/memory.h"
+#include "base/civil.h"
 #include "base/picture.h"
 
-static struct sql get = {
-    "SELECT title, zone, start, finish, all_day, cancelled, text, place, url, uid, recurrence,"
-    " sequence, wall FROM event WHERE id = ?"};
-static struct sql *const statements[] = {&get, NULL};
-
-/* NULL, and said so, when it left its calendar. */
-static struct rows *
-event(struct turn *t)
+/* The event of the button; false, and said so, when it left its calendar or is not for them. */
+static bool
+shared(struct turn *t, struct occasion *o)
 {
-	struct rows *q = db_query(t->db, &get, V(strtoll(t->value, NULL, 10)));
-	struct card *card;
-
-	if (db_next(q))
-		return q;
-	card = words(t, "events.gone", NULL);
-	choose_command(t, card, "events");
-	say(t, card);
-	return NULL;
+	if (occasion_get(t, strtoll(t->value, NULL, 10), o) &&
+	    occasion_visible(o, occasion_access(t)))
+		return true;
+	occasion_gone(t);
+	return false;
 }
 
 /* ---- as a picture ---- */
@@ -47,33 +35,28 @@ one_line(struct turn *t, const char *text)
 }
 
 static const char *
-lines_of(struct turn *t, struct rows *q)
+lines_of(struct turn *t, const struct occasion *o)
 {
-	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
-	const char *zone = db_text(q, 1)[0] ? db_text(q, 1) : zones[0];
 	bool rtl = !strcmp(t->language, "ar") || !strcmp(t->language, "he");
 	const char *link =
-	    link_to(t, t->person->network, arena_print(t->arena, "e_%s", one_line(t, t->value)));
+	    link_to(t, t->person->network, arena_print(t->arena, "e_%s", occasion_key(t, o->id)));
 	const char *cancelled =
-	    db_int(q, 5) ? card_plain(t->arena, words(t, "events.cancelled", NULL)) : "";
+	    o->cancelled ? card_plain(t->arena, words(t, "events.cancelled", NULL)) : "";
 
 	return arena_print(t->arena, "%stitle %s\nnote %s\nnote %s\n%s%s\n", rtl ? "rtl\n" : "",
-	    one_line(t, db_text(q, 0)),
-	    clock_when(t->arena, t->language, t->zones, zones, zone, db_int(q, 2), db_int(q, 3),
-		db_int(q, 4)),
+	    one_line(t, occasion_title(t, t->language, o)), occasion_when(t, t->language, o),
 	    cancelled, link ? "qr " : "", link ? link : "");
 }
 
 static void
 picture(struct turn *t)
 {
-	struct rows *q = event(t);
+	struct occasion o;
 	const char *lines;
 
-	if (!q)
+	if (!shared(t, &o))
 		return;
-	lines = lines_of(t, q);
-	db_done(q);
+	lines = lines_of(t, &o);
 	work_start(t, "share.picture", arena_print(t->arena, "%lld", (long long)t->person->id),
 	    (struct blob){lines, strlen(lines)});
 }
@@ -103,12 +86,6 @@ drawn(struct turn *t, struct blob png)
 
 /* ---- for one's own calendar ---- */
 
-static const char *
-or_nothing(const char *text)
-{
-	return text ? text : "";
-}
-
 /* The day after the last, as a date, counts from the first wall date. */
 static void
 days_of(struct invitation *v, const char *wall)
@@ -121,43 +98,65 @@ days_of(struct invitation *v, const char *wall)
 		v->end = civil_from(civil_seconds(&v->start) + 86400 * (days < 1 ? 1 : days));
 }
 
-static void
-file(struct turn *t)
+/* With a neutral title nothing but the hour is in it: a calendar is seen by others too. */
+static const char *
+ics_of(struct turn *t, const struct occasion *o, bool neutral)
 {
-	struct rows *q = event(t);
-	struct invitation v;
+	struct invitation v = {
+	    .uid =
+		o->recurrence[0] ? arena_print(t->arena, "%s/%s", o->uid, o->recurrence) : o->uid,
+	    .summary = neutral ? words_flat(t, "share.neutral_title", NULL)
+			       : occasion_title(t, t->language, o),
+	    .description = neutral ? "" : occasion_text(t, t->language, o, NULL),
+	    .location = neutral ? "" : o->place,
+	    .url = neutral ? "" : o->url,
+	    .sequence = (int)o->sequence,
+	    .cancelled = o->cancelled,
+	    .all_day = o->all_day,
+	    .start_s = o->start,
+	    .end_s = o->finish,
+	    .stamp_s = t->now,
+	};
+
+	if (v.all_day)
+		days_of(&v, o->wall);
+	return calendar_write(t->arena, &v);
+}
+
+static void
+give_file(struct turn *t, bool neutral)
+{
+	struct occasion o;
 	struct card *card;
 	const char *text;
 
-	if (!q)
+	if (!shared(t, &o))
 		return;
-	v = (struct invitation){
-	    .uid = db_text(q, 10)[0] ? arena_print(t->arena, "%s/%s", db_text(q, 9), db_text(q, 10))
-				     : db_text(q, 9),
-	    .summary = db_text(q, 0),
-	    .description = or_nothing(db_text(q, 6)),
-	    .location = or_nothing(db_text(q, 7)),
-	    .url = or_nothing(db_text(q, 8)),
-	    .sequence = (int)db_int(q, 11),
-	    .cancelled = db_int(q, 5),
-	    .all_day = db_int(q, 4),
-	    .start_s = db_int(q, 2),
-	    .end_s = db_int(q, 3),
-	    .stamp_s = t->now,
-	};
-	if (v.all_day)
-		days_of(&v, db_text(q, 12));
-	text = calendar_write(t->arena, &v);
-	db_done(q);
+	text = ics_of(t, &o, neutral);
 	card = words(t, "share.file_here", NULL);
 	card_file(
 	    card, file_new(t, "event.ics", text, strlen(text)), "event.ics", "text/calendar", NULL);
+	if (!neutral)
+		choose(t, card, "share.neutral", "share.neutral", occasion_key(t, o.id));
 	say(t, card);
+}
+
+static void
+file(struct turn *t)
+{
+	give_file(t, false);
+}
+
+static void
+neutral_file(struct turn *t)
+{
+	give_file(t, true);
 }
 
 static const struct action actions[] = {
     {"share.picture", ANYONE, picture},
     {"share.file", ANYONE, file},
+    {"share.neutral", ANYONE, neutral_file},
     {0},
 };
 static const struct work works[] = {
@@ -167,7 +166,6 @@ static const struct work works[] = {
 
 const struct feature feature_share = {
     .name = "share",
-    .statements = statements,
     .actions = actions,
     .works = works,
 };
