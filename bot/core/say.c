@@ -275,7 +275,10 @@ quiet_end(struct turn *t, int64_t when)
 	to = to_h * 60 + to_m;
 	if (from <= to ? (minute < from || minute >= to) : (minute < from && minute >= to))
 		return when;
-	return when - local.civil.second + 60 * ((to - minute + 1440) % 1440);
+	/* On the wall: a night in which the clocks change is an hour longer or shorter. */
+	local.civil = civil_from(civil_seconds(&local.civil) - local.civil.second +
+				 60 * ((to - minute + 1440) % 1440));
+	return zone_instant(zone, &local.civil);
 }
 
 int64_t

@@ -34,7 +34,9 @@ static struct sql set_done = {
     "INSERT OR REPLACE INTO remind_done(event, kind, start) VALUES(?, ?, ?)"};
 static struct sql off = {"SELECT kinds FROM remind_off WHERE person = ?"};
 static struct sql set_off = {"INSERT OR REPLACE INTO remind_off(person, kinds) VALUES(?, ?)"};
-static struct sql *const statements[] = {&done_for, &set_done, &off, &set_off, NULL};
+static struct sql ahead = {"SELECT e.id FROM event e WHERE e.finish > ? AND e.cancelled = 0"
+			   " AND EXISTS (SELECT 1 FROM rsvp r WHERE r.event = e.id)"};
+static struct sql *const statements[] = {&done_for, &set_done, &off, &set_off, &ahead, NULL};
 
 enum kind { WEEK, DAY_BEFORE, SOON, REMINDERS, GIVE = REMINDERS, TAKE, AFTER, KINDS };
 enum { HOUR = 3600, SOON_S = 2 * HOUR, LEAST_S = 1800, STEP_S = 900 };
@@ -132,8 +134,9 @@ is_wanted(struct turn *t, const struct occasion *o, enum kind kind, int64_t due)
 	return due > t->now && !is_done(t, o, kind);
 }
 
-void
-remind_plan(struct turn *t, const struct occasion *o)
+/* What is due already stays ordered, for a late start, unless the event itself is another now. */
+static void
+plan(struct turn *t, const struct occasion *o, bool changed)
 {
 	for (int kind = 0; kind < KINDS; kind++) {
 		char *key = arena_print(t->arena, "%lld.%d", (long long)o->id, kind);
@@ -141,9 +144,27 @@ remind_plan(struct turn *t, const struct occasion *o)
 
 		if (is_wanted(t, o, (enum kind)kind, due))
 			job_at(t, "remind.due", key, due, "");
-		else
+		else if (changed)
 			job_cancel(t, "remind.due", key);
 	}
+}
+
+void
+remind_plan(struct turn *t, const struct occasion *o)
+{
+	plan(t, o, false);
+}
+
+/* A week before may lie on another side of a change of the clocks than the event. */
+static void
+plan_all(struct turn *t)
+{
+	struct rows *q = db_query(t->db, &ahead, V(t->now));
+	struct occasion o;
+
+	while (db_next(q))
+		if (occasion_get(t, db_int(q, 0), &o))
+			plan(t, &o, false);
 }
 
 /* ---- reminders ---- */
@@ -287,7 +308,7 @@ remind_changed(struct turn *t, const struct occasion *was, const struct occasion
 	}
 	if (said)
 		place_changed(t, now);
-	remind_plan(t, now);
+	plan(t, now, true);
 	if (!now->cancelled)
 		rsvp_offer(t, now->id);
 }
@@ -328,6 +349,13 @@ toggle(struct turn *t)
 	edit(t, settings_card(t));
 }
 
+static void
+happened(struct turn *t, enum happening what)
+{
+	if (what == HAPPENED_ZONES)
+		plan_all(t);
+}
+
 static const struct action actions[] = {
     {"remind.settings", MEMBERS, settings_show},
     {"remind.toggle", MEMBERS, toggle},
@@ -344,4 +372,5 @@ const struct feature feature_remind = {
     .statements = statements,
     .actions = actions,
     .jobs = jobs,
+    .happened = happened,
 };
