@@ -7,7 +7,7 @@ PACKAGES := gcc pkg-config python3 libuv1-dev libcurl4-openssl-dev libjansson-de
 	libicu-dev libexpat1-dev libical-dev libsodium-dev libolm-dev libssl-dev libsystemd-dev libqrencode-dev \
 	libcairo2-dev libpango1.0-dev libc6-dev ca-certificates tzdata fonts-noto-core
 TEST_PACKAGES := $(PACKAGES) clang libclang-rt-14-dev libcmocka-dev valgrind python3-yaml \
-	python3-jsonschema python3-icalendar python3-dateutil python3-matrix-nio python3-olm \
+	python3-jsonschema python3-icalendar python3-vobject python3-dateutil python3-matrix-nio python3-olm \
 	python3-python-telegram-bot zbar-tools libimage-exiftool-perl mediainfo ffmpeg imagemagick
 LONG_PACKAGES := $(TEST_PACKAGES) systemd-container qemu-system-x86
 

@@ -41,6 +41,8 @@ event_of(const struct invitation *v)
 	add(e, icalproperty_new_sequence(v->sequence));
 	add(e,
 	    icalproperty_new_status(v->cancelled ? ICAL_STATUS_CANCELLED : ICAL_STATUS_CONFIRMED));
+	/* RFC 5546 wants one for PUBLISH and CANCEL; it is nobody's address. */
+	add(e, icalproperty_new_organizer("mailto:nobody@bot.invalid"));
 	add(e, icalproperty_new_summary(v->summary));
 	if (v->description[0])
 		add(e, icalproperty_new_description(v->description));
