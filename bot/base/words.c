@@ -81,7 +81,8 @@ parse_form(struct form *f, const char *s)
 		const char *tag;
 		unsigned on, off;
 	} tags[] = {{"<b>", SPAN_BOLD, 0}, {"</b>", 0, SPAN_BOLD}, {"<i>", SPAN_ITALIC, 0},
-	    {"</i>", 0, SPAN_ITALIC}};
+	    {"</i>", 0, SPAN_ITALIC}, {"<code>", SPAN_CODE, 0}, {"</code>", 0, SPAN_CODE}};
+	enum { TAGS = sizeof(tags) / sizeof(*tags) };
 	const char *from = s;
 	unsigned style = 0;
 
@@ -89,14 +90,14 @@ parse_form(struct form *f, const char *s)
 	while (*s) {
 		size_t n = *s == '{' ? hole_length(s) : 0, tag = 0;
 
-		for (; *s == '<' && tag < 4; tag++)
+		for (; *s == '<' && tag < TAGS; tag++)
 			if (!strncmp(s, tags[tag].tag, strlen(tags[tag].tag)))
 				break;
 		if (n) {
 			add_part(f, from, (size_t)(s - from), style, false);
 			add_part(f, s + 1, n - 2, style, true);
 			from = s += n;
-		} else if (*s == '<' && tag < 4) {
+		} else if (*s == '<' && tag < TAGS) {
 			add_part(f, from, (size_t)(s - from), style, false);
 			style = (style | tags[tag].on) & ~tags[tag].off;
 			from = s += strlen(tags[tag].tag);

@@ -68,6 +68,8 @@ make_turn(struct turn *t, void *ctx)
 	static struct sql host = {
 	    "INSERT INTO hosted(event, org, kind, capacity, hours, audience, languages,"
 	    " interpretation, access) VALUES(?, 'arava', 1, ?, ?, ?, 'en', 0, '')"};
+	static struct sql text = {
+	    "INSERT INTO hosted_text(event, language, title, text) VALUES(?, 'en', ?, '')"};
 	static int serial;
 	struct made *m = ctx;
 	struct civil wall;
@@ -80,6 +82,7 @@ make_turn(struct turn *t, void *ctx)
 	    V(arena_print(t->arena, "u%d", ++serial), m->title ? m->title : "Evening", m->zone,
 		m->wall, start, start + 60 * m->minutes));
 	db_run(t->db, &host, V(m->id, m->capacity, m->hours, m->audience));
+	db_run(t->db, &text, V(m->id, m->title ? m->title : "Evening"));
 	if (m->secret)
 		place_set(t, m->id, CANARY, CANARY_LINK);
 	assert_true(occasion_get(t, m->id, &o));
@@ -890,6 +893,170 @@ event_calendar_of_five_thousand(void **state)
 	world_free(w);
 }
 
+/* ---- leaving, changes at night, the door ---- */
+
+static void
+organiser_turn(struct turn *t, void *ctx)
+{
+	int64_t person = *(int64_t *)ctx;
+
+	people_join(t, person, "arava");
+	people_grant(t, person, COORDINATORS, "arava");
+}
+
+static void
+expel_turn(struct turn *t, void *ctx)
+{
+	people_expel(t, *(int64_t *)ctx);
+}
+
+static void
+presses_action(struct world *w, int64_t person, const char *action, int64_t event)
+{
+	char text[100];
+
+	snprintf(text, sizeof(text), "/probe %s %lld", action, (long long)event);
+	world_says(w, who(person), text);
+	world_presses(w, who(person), last_card(w, person), 1);
+}
+
+static void
+event_who_leaves_frees_a_place(void **state)
+{
+	struct world *w = peopled("", 3);
+	int64_t event = make(w, (struct made){.zone = "Asia/Jerusalem",
+				    .wall = "2026-10-19T19:00:00",
+				    .capacity = 1,
+				    .secret = true});
+	int64_t second = 2;
+
+	(void)state;
+	/* 15:00 in Jerusalem: its hour has come. */
+	answers(w, 1, event, COMING);
+	answers(w, 2, event, COMING);
+	answers(w, 3, event, COMING);
+	told_only_to(w, 1);
+	world_says(w, who(1), "/forgetme");
+	world_presses(w, who(1), last_card(w, 1), 1);
+	assert_int_equal(ask(w, &answer_sql, event, 2), RSVP_OFFERED);
+	world_forget_sent(w);
+	answers(w, 2, event, COMING);
+	told_only_to(w, 2);
+	assert_true(engine_turn(w->engine, expel_turn, &second));
+	world_settle(w);
+	assert_int_equal(world_count(w, who(2), OP_DELETE), 1);
+	assert_int_equal(ask(w, &answer_sql, event, 2), RSVP_NONE);
+	assert_int_equal(ask(w, &answer_sql, event, 3), RSVP_OFFERED);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM tag WHERE tag LIKE 'event.%'"), 0);
+	world_free(w);
+}
+
+static void
+event_changes_are_told_at_once(void **state)
+{
+	struct world *w = peopled("", 4);
+	int64_t organiser = 4;
+	int64_t event = make(w, (struct made){.zone = "Asia/Jerusalem",
+				    .wall = "2026-10-20T19:00:00",
+				    .hours = 24,
+				    .secret = true});
+
+	(void)state;
+	assert_true(engine_turn(w->engine, organiser_turn, &organiser));
+	answers(w, 1, event, COMING);
+	answers(w, 2, event, MAYBE);
+	/* 23:00: in the night, and the place was told at 19:00. */
+	world_pass(w, 8 * HOUR);
+	told_only_to(w, 1);
+	world_forget_sent(w);
+	presses_action(w, organiser, "newevent.edit", event);
+	world_says(w, who(organiser), "#2");
+	world_says(w, who(organiser), "#2");
+	world_says(w, who(organiser), "#1");
+	world_says(w, who(organiser), "2026-10-21 18:30");
+	assert_false(heard(w, 1, "changed"));
+	world_forget_sent(w);
+	world_says(w, who(organiser), "#1");
+	assert_true(heard(w, 1, "Before: \u2068Tuesday 20 October 2026, 19:00"));
+	assert_true(heard(w, 1, "Now: \u2068Wednesday 21 October 2026, 18:30"));
+	assert_int_equal(world_count(w, who(1), OP_DELETE), 1);
+	assert_int_equal(world_count(w, who(2), OP_SEND), 0);
+	assert_int_equal(world_count(w, who(3), OP_SEND), 0);
+	no_canary(w, "change");
+	world_pass(w, 9 * HOUR);
+	assert_int_equal(world_count(w, who(2), OP_SEND), 1);
+	/* Told again when the new hour is so far. */
+	world_forget_sent(w);
+	world_pass(w, 11 * HOUR);
+	told_only_to(w, 1);
+	world_forget_sent(w);
+	presses_action(w, organiser, "newevent.call_off", event);
+	world_presses(w, who(organiser), last_card(w, organiser), 1);
+	assert_true(heard(w, 1, "Called off"));
+	assert_int_equal(world_count(w, who(1), OP_DELETE), 1);
+	tries_action(w, 1, "place.show", event);
+	world_free(w);
+}
+
+static void
+door_code(struct world *w, int64_t organiser, int64_t event, char *code)
+{
+	const char *at;
+
+	presses_action(w, organiser, "door.code", event);
+	at = strstr(world_last(w, who(organiser))->text, "door: \u2068");
+	assert_non_null(at);
+	snprintf(code, 24, "/start c_%.6s", at + strlen("door: \u2068"));
+}
+
+static void
+event_door_without_a_list(void **state)
+{
+	struct world *w = peopled("", 4);
+	int64_t organiser = 4;
+	int64_t event =
+	    make(w, (struct made){.zone = "Asia/Jerusalem", .wall = "2026-10-20T12:00:00"});
+	char code[24];
+
+	(void)state;
+	assert_true(engine_turn(w->engine, organiser_turn, &organiser));
+	answers(w, 1, event, COMING);
+	answers(w, 2, event, COMING);
+	door_code(w, organiser, event, code);
+	world_says(w, who(1), code);
+	assert_null(strstr(world_last(w, who(1))->text, "Welcome"));
+	/* 10:00 on the day. */
+	world_pass(w, 19 * HOUR);
+	world_says(w, who(1), code);
+	assert_non_null(strstr(world_last(w, who(1))->text, "Welcome"));
+	world_says(w, who(1), code);
+	world_says(w, who(3), code);
+	assert_null(strstr(world_last(w, who(3))->text, "Welcome"));
+	presses_action(w, 3, "door.did", event);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM door_in"), 1);
+	/* Afterwards: one is asked the question, the other first whether; each answer counts once.
+	 */
+	world_forget_sent(w);
+	world_pass(w, 6 * HOUR);
+	assert_int_equal(last_card(w, 1)->choices, 3);
+	assert_int_equal(last_card(w, 2)->choices, 2);
+	world_presses(w, who(1), last_card(w, 1), 2);
+	presses_action(w, 1, "door.word", event);
+	world_presses(w, who(2), last_card(w, 2), 1);
+	world_presses(w, who(2), last_card(w, 2), 2);
+	presses_action(w, 3, "door.word", event);
+	assert_int_equal(world_number(w, "SELECT n FROM door_word WHERE word = 1"), 2);
+	assert_int_equal(world_number(w, "SELECT coalesce(sum(n), 0) FROM door_word"), 2);
+	assert_int_equal(world_count(w, who(3), OP_SEND), 1); /* the probe: never asked */
+	/* After [retention] attendance nothing says any more who came. */
+	world_pass(w, 16 * DAY);
+	assert_int_equal(
+	    world_number(w, "SELECT (SELECT count(*) FROM rsvp) + (SELECT count(*) FROM"
+			    " door_in) + (SELECT count(*) FROM tag)"),
+	    0);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_race_for_places),
     cmocka_unit_test(event_last_day_asks),
@@ -897,6 +1064,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_reminders_switch_and_move),
     cmocka_unit_test(event_place_by_no_path),
     cmocka_unit_test(event_calendar_changes),
+    cmocka_unit_test(event_who_leaves_frees_a_place),
+    cmocka_unit_test(event_changes_are_told_at_once),
+    cmocka_unit_test(event_door_without_a_list),
     cmocka_unit_test(event_calendar_of_five_thousand),
 };
 UNIT_RUN(tests)
