@@ -45,7 +45,8 @@ enum {
 	MINUTES_LEAST = 10,
 	MINUTES_MOST = 3 * 24 * 60,
 	CAPACITY_MOST = 100000,
-	UID_BYTES = 12
+	UID_BYTES = 12,
+	WALL_SHOWN = sizeof("2027-03-26 19:00") - 1
 };
 #define KIND "event"
 
@@ -250,9 +251,15 @@ static void
 ask_when(struct turn *t)
 {
 	struct card *card = words(t, "newevent.when", "zone", drafted(t, "zone"), NULL);
+	char *was = arena_string(t->arena, drafted(t, "wall"));
 
 	at_step(t, "when");
-	add_was(t, card, "wall");
+	if (strlen(was) >= WALL_SHOWN) {
+		was[strcspn(was, "T")] = ' ';
+		was[WALL_SHOWN] = 0;
+		card_paragraph(card, words(t, "announce.text_was", "text", was, NULL));
+		choose_answer(t, card, "announce.text_keep", "keep");
+	}
 	say(t, card);
 }
 
@@ -699,6 +706,7 @@ static enum next
 put(struct turn *t)
 {
 	struct occasion o, was;
+	bool is_new;
 
 	if (!drafted_as(t, 0, &o) || o.start <= t->now) {
 		say(t, words(t, "announce.past", NULL));
@@ -712,10 +720,11 @@ put(struct turn *t)
 		occasion_gone(t);
 		return DONE;
 	}
+	is_new = !drafted(t, "id")[0];
 	draft_drop(t, KIND);
 	if (occasion_get(t, o.id, &o)) {
 		remind_plan(t, &o);
-		say(t, words(t, "newevent.done", NULL));
+		say(t, words(t, is_new ? "newevent.done" : "newevent.saved", NULL));
 		say(t, events_card(t, &o));
 	}
 	return DONE;

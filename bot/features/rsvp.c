@@ -212,6 +212,12 @@ offers_end(struct turn *t)
 {
 	int64_t event = strtoll(t->key, NULL, 10);
 	struct rows *q = db_query(t->db, &ended, V(event, t->now));
+	struct occasion o;
+
+	if (!occasion_get(t, event, &o) || o.cancelled) {
+		db_done(q);
+		return;
+	}
 
 	while (db_next(q)) {
 		int64_t person = db_int(q, 0), delivery = db_int(q, 1);
