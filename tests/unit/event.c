@@ -1057,6 +1057,55 @@ event_door_without_a_list(void **state)
 	world_free(w);
 }
 
+/* ---- many at once ---- */
+
+enum { CROWD = 2000 };
+
+static void
+crowd_turn(struct turn *t, void *ctx)
+{
+	static struct sql all = {
+	    "INSERT INTO rsvp(event, person, answer, line) SELECT ?, id, 4, id FROM person"};
+
+	db_run(t->db, &all, V(*(int64_t *)ctx));
+}
+
+static void
+call_off_turn(struct turn *t, void *ctx)
+{
+	static struct sql off = {"UPDATE event SET cancelled = 1 WHERE id = ?"};
+	struct occasion was, now;
+	int64_t event = *(int64_t *)ctx;
+
+	assert_true(occasion_get(t, event, &was));
+	db_run(t->db, &off, V(event));
+	assert_true(occasion_get(t, event, &now));
+	remind_changed(t, &was, &now);
+}
+
+static void
+event_called_off_before_many(void **state)
+{
+	struct world *w = peopled("", CROWD);
+	int64_t event = make(w,
+	    (struct made){.zone = "Asia/Jerusalem", .wall = "2026-10-29T19:00:00", .secret = true});
+	struct timespec a, b;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, crowd_turn, &event));
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	assert_true(engine_turn(w->engine, call_off_turn, &event));
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	/* As fast as the network takes them: at most so many a second, a tick each here. */
+	world_pass(w, 600);
+	for (int64_t p = 1; p <= CROWD; p += 97)
+		assert_true(heard(w, p, "Called off"));
+	assert_int_equal(changes(w), CROWD);
+	printf("# %d told that it is off: one turn of %.2f s (under the sanitizers)\n", CROWD,
+	    (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_race_for_places),
     cmocka_unit_test(event_last_day_asks),
@@ -1067,6 +1116,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_who_leaves_frees_a_place),
     cmocka_unit_test(event_changes_are_told_at_once),
     cmocka_unit_test(event_door_without_a_list),
+    cmocka_unit_test(event_called_off_before_many),
     cmocka_unit_test(event_calendar_of_five_thousand),
 };
 UNIT_RUN(tests)
