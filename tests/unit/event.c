@@ -519,6 +519,51 @@ event_year_of_reminders(void **state)
 	world_free(w);
 }
 
+static void
+put_zone(const char *folder, const char *name, const char *from)
+{
+	char path[200], source[100];
+
+	snprintf(path, sizeof(path), "%s/Asia", folder);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/Asia/%s", folder, name);
+	snprintf(source, sizeof(source), "/usr/share/zoneinfo/%s", from);
+	unlink(path);
+	copy_file(source, path);
+}
+
+/* An update of the system's zone files while the bot runs: seen within the hour, told once. */
+static void
+event_tzdata_arrives(void **state)
+{
+	char folder[] = "build/zones-XXXXXX";
+	struct world *w;
+	int64_t event;
+	int n = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	put_zone(folder, "Jerusalem", "Asia/Jerusalem");
+	put_zone(folder, "Hebron", "Asia/Hebron");
+	world_zones = folder;
+	w = peopled("", 2);
+	world_zones = NULL;
+	event = make(w, (struct made){.zone = "Asia/Hebron", .wall = "2027-06-10T19:00:00"});
+	answers(w, 1, event, COMING);
+	world_forget_sent(w);
+	world_pass(w, 2 * HOUR);
+	assert_int_equal(w->count, 0);
+	put_zone(folder, "Hebron", "Etc/GMT-2");
+	world_pass(w, 3 * HOUR);
+	for (int i = 0; i < w->count; i++)
+		n += strstr(w->sent[i].text, "The clocks there change") != NULL;
+	assert_int_equal(n, 1);
+	assert_int_equal(world_number(w, "SELECT start FROM event"), 1812646800);
+	assert_int_equal(world_number(w, "SELECT sequence FROM event"), 1);
+	world_free(w);
+	remove_folder(folder);
+}
+
 /* Switched off is off; a start that moves far is reminded of again, one that moves little is not.
  */
 static void
@@ -1110,6 +1155,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_race_for_places),
     cmocka_unit_test(event_last_day_asks),
     cmocka_unit_test(event_year_of_reminders),
+    cmocka_unit_test(event_tzdata_arrives),
     cmocka_unit_test(event_reminders_switch_and_move),
     cmocka_unit_test(event_place_by_no_path),
     cmocka_unit_test(event_calendar_changes),
