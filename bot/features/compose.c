@@ -655,11 +655,16 @@ train(struct turn *t)
 	flow_set(t, "kind", "train");
 }
 
-/* To those who come to an event; everything else is as for any announcement. */
+/* To those who come to an event; everything else is as for any announcement, and what was written
+ * before is kept. */
 static void
 attendees(struct turn *t)
 {
-	draft_drop(t, "announce");
+	static const char *const chips[] = {
+	    "languages", "regions", "topics", "orgs", "groups", "roles", "wide"};
+
+	for (size_t i = 0; i < sizeof(chips) / sizeof(*chips); i++)
+		draft_set(t, "announce", chips[i], NULL);
 	flow_begin(t, &flow_compose);
 	flow_set(t, "kind", "announce");
 	draft_set(t, "announce", "events", t->value);
