@@ -1,11 +1,11 @@
 /* /link: one person on two networks. A code of ten minutes that works once; both sides confirm, and
  * what the bot sends then arrives where the person chose. */
-#include "core/audit.h"
-#include "core/people.h"
-#include "core/turn.h"
+#include "occasion.h"
 
 #include <string.h>
 
+#include "core/audit.h"
+#include "core/people.h"
 #include "store/seal.h"
 
 enum { LASTS_S = 600, CHARACTERS = 22 };
@@ -196,6 +196,7 @@ confirm(struct turn *t)
 		edit(t, words(t, "link.bad", NULL));
 		return;
 	}
+	rsvp_move(t, other, t->person->id);
 	people_merge(t, other, t->person->id);
 	audit(t, "account.link", 0);
 	card = words(t, "link.done", NULL);

@@ -68,6 +68,9 @@ void rsvp_add(struct turn *t, struct card *card, const struct occasion *o);
 void rsvp_each(struct turn *t, int64_t event, enum rsvp answer,
     void (*each)(struct turn *t, int64_t person, void *ctx), void *ctx);
 int64_t rsvp_count(struct turn *t, int64_t event, enum rsvp answer);
+/* Two accounts become one person: what `from` answered is the answer of `to`, where that one gave
+ * none. To be called before people_merge. */
+void rsvp_move(struct turn *t, int64_t from, int64_t to);
 /* Offers what is free to those who wait, in their order. */
 void rsvp_offer(struct turn *t, int64_t event);
 
@@ -90,6 +93,8 @@ int64_t place_until(const struct occasion *o);
 void place_confirmed(struct turn *t, const struct occasion *o, int64_t person);
 /* They do not come: what they were told is taken back. */
 void place_left(struct turn *t, int64_t event, int64_t person);
+/* Two accounts became one person: what one was told is taken back from the other. */
+void place_move(struct turn *t, int64_t from, int64_t to);
 /* Other words, or none any more: what was told is taken back and told anew. */
 void place_changed(struct turn *t, const struct occasion *o);
 /* Its hour has come; its time is over. */

@@ -36,8 +36,9 @@ static struct sql taken = {"DELETE FROM place_told WHERE event = ?1 AND (?2 = 0 
 static struct sql was_told = {"SELECT 1 FROM place_told WHERE event = ? AND person = ?"};
 static struct sql long_ago = {"SELECT event, person, delivery FROM place_told WHERE told < ?"};
 static struct sql long_taken = {"DELETE FROM place_told WHERE told < ?"};
+static struct sql move = {"UPDATE OR IGNORE place_told SET person = ? WHERE person = ?"};
 static struct sql *const statements[] = {
-    &get, &put, &keep, &told, &taken, &was_told, &long_ago, &long_taken, NULL};
+    &get, &put, &keep, &told, &taken, &was_told, &long_ago, &long_taken, &move, NULL};
 
 enum { HOUR = 3600, AFTER_S = HOUR, DELETABLE_S = 46 * HOUR, PEOPLE_MOST = 10000 };
 
@@ -217,6 +218,12 @@ void
 place_left(struct turn *t, int64_t event, int64_t person)
 {
 	take_back(t, event, person);
+}
+
+void
+place_move(struct turn *t, int64_t from, int64_t to)
+{
+	db_run(t->db, &move, V(to, from));
 }
 
 /* Whoever was told the old one hears the new one at once, at any hour. */

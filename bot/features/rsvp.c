@@ -54,11 +54,12 @@ static struct sql mine = {
     "SELECT r.event FROM rsvp r JOIN event e ON e.id = r.event WHERE r.person = ?"
     " AND e.finish > ? ORDER BY e.start, e.id LIMIT 20"};
 static struct sql all_mine = {"SELECT event, answer FROM rsvp WHERE person = ?"};
+static struct sql move = {"UPDATE OR IGNORE rsvp SET person = ? WHERE event = ? AND person = ?"};
 static struct sql old = {"SELECT DISTINCT r.event FROM rsvp r JOIN event e ON e.id = r.event"
 			 " WHERE e.finish < ?"};
 static struct sql forget = {"DELETE FROM rsvp WHERE event = ?"};
 static struct sql *const statements[] = {&answer_of, &until_of, &put, &drop, &count, &seated,
-    &of_answer, &offer, &first_end, &ended, &mine, &all_mine, &old, &forget, NULL};
+    &of_answer, &offer, &first_end, &ended, &mine, &all_mine, &move, &old, &forget, NULL};
 
 enum { FAR_S = 12 * 3600, NEAR_S = 2 * 3600, LEAST_S = 1800 };
 
@@ -396,6 +397,22 @@ withdraw(struct turn *t, int64_t person)
 		if (was == RSVP_YES || was == RSVP_OFFERED)
 			rsvp_offer(t, event);
 	}
+}
+
+void
+rsvp_move(struct turn *t, int64_t from, int64_t to)
+{
+	struct rows *q = db_query(t->db, &all_mine, V(from));
+
+	while (db_next(q)) {
+		int64_t event = db_int(q, 0);
+
+		if (!db_run(t->db, &move, V(to, event, from)) || db_int(q, 1) != RSVP_YES)
+			continue;
+		audience_tag(t, from, event_tag(t, event), false);
+		audience_tag(t, to, event_tag(t, event), true);
+	}
+	place_move(t, from, to);
 }
 
 static void

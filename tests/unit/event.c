@@ -997,6 +997,33 @@ event_who_leaves_frees_a_place(void **state)
 }
 
 static void
+merge_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	rsvp_move(t, 1, 3);
+	people_merge(t, 1, 3);
+}
+
+/* Two accounts of one person: the place stays theirs, and nobody else is asked. */
+static void
+event_linked_accounts_keep_the_place(void **state)
+{
+	struct world *w = peopled("", 3);
+	int64_t event = make(w,
+	    (struct made){.zone = "Asia/Jerusalem", .wall = "2026-10-29T19:00:00", .capacity = 1});
+
+	(void)state;
+	answers(w, 1, event, COMING);
+	answers(w, 2, event, COMING);
+	assert_true(engine_turn(w->engine, merge_turn, NULL));
+	world_settle(w);
+	assert_int_equal(ask(w, &answer_sql, event, 3), RSVP_YES);
+	assert_int_equal(ask(w, &answer_sql, event, 2), RSVP_WAITING);
+	assert_int_equal(world_number(w, "SELECT person FROM tag WHERE tag LIKE 'event.%'"), 3);
+	world_free(w);
+}
+
+static void
 event_changes_are_told_at_once(void **state)
 {
 	struct world *w = peopled("", 4);
@@ -1160,6 +1187,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_place_by_no_path),
     cmocka_unit_test(event_calendar_changes),
     cmocka_unit_test(event_who_leaves_frees_a_place),
+    cmocka_unit_test(event_linked_accounts_keep_the_place),
     cmocka_unit_test(event_changes_are_told_at_once),
     cmocka_unit_test(event_door_without_a_list),
     cmocka_unit_test(event_called_off_before_many),
