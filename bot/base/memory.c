@@ -113,3 +113,21 @@ buf_free(struct buf *b)
 	b->length = b->room = 0;
 	b->overflowed = 0;
 }
+
+void
+buf_base64(struct buf *buf, const void *bytes, size_t length)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < length; i += 3) {
+		unsigned v = (unsigned)p[i] << 16 | (i + 1 < length ? (unsigned)p[i + 1] << 8 : 0) |
+			     (i + 2 < length ? p[i + 2] : 0);
+		char four[4] = {digits[v >> 18], digits[v >> 12 & 63],
+		    i + 1 < length ? digits[v >> 6 & 63] : '=',
+		    i + 2 < length ? digits[v & 63] : '='};
+
+		buf_add(buf, four, 4);
+	}
+}

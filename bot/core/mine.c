@@ -10,11 +10,18 @@ enum { TABLES = 96 };
 static struct sql tables = {
     "SELECT m.name, f.\"from\" FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f"
     " WHERE m.type = 'table' AND f.\"table\" = 'person' ORDER BY m.name, f.\"from\""};
+/* What belongs to rows of one's own and names nobody else: the uses and media of a story. */
+static struct sql children = {
+    "SELECT m.name, f.\"from\", f.\"table\" FROM sqlite_schema m"
+    " JOIN pragma_foreign_key_list(m.name) f JOIN pragma_foreign_key_list(f.\"table\") p"
+    " WHERE m.type = 'table' AND p.\"table\" = 'person' AND p.\"from\" = 'person'"
+    " AND NOT EXISTS (SELECT 1 FROM pragma_foreign_key_list(m.name) x"
+    " WHERE x.\"table\" = 'person') ORDER BY 1, 2"};
 static struct sql table_columns = {"SELECT name, type = 'BLOB' FROM pragma_table_info(?)"};
 
 /* One statement for each table, kept: the schema does not change while the program runs. */
 static struct sql *
-select_of(struct turn *t, const char *table, const char *by)
+select_of(struct turn *t, const char *table, const char *by, const char *parent)
 {
 	static struct sql made[TABLES];
 	static char texts[TABLES][160];
@@ -22,7 +29,12 @@ select_of(struct turn *t, const char *table, const char *by)
 	int i = 0;
 
 	(void)t;
-	snprintf(text, sizeof(text), "SELECT * FROM \"%s\" WHERE \"%s\" = ?", table, by);
+	if (parent)
+		snprintf(text, sizeof(text),
+		    "SELECT * FROM \"%s\" WHERE \"%s\" IN (SELECT id FROM \"%s\" WHERE person = ?)",
+		    table, by, parent);
+	else
+		snprintf(text, sizeof(text), "SELECT * FROM \"%s\" WHERE \"%s\" = ?", table, by);
 	while (i < TABLES && texts[i][0] && strcmp(texts[i], text))
 		i++;
 	if (i == TABLES)
@@ -56,7 +68,8 @@ one_value(struct turn *t, struct buf *b, struct rows *q, int column, bool bytes,
     const char *purpose)
 {
 	struct blob blob = db_blob(q, column);
-	const char *own;
+	struct blob plain = {NULL, 0};
+	const char *own = bytes ? NULL : db_text(q, column);
 
 	if (db_is_null(q, column)) {
 		buf_string(b, "null");
@@ -64,23 +77,32 @@ one_value(struct turn *t, struct buf *b, struct rows *q, int column, bool bytes,
 	}
 	/* A sealed column opens under its own name, or it is a key or a hash and only its length is
 	 * told. */
-	own = bytes ? unseal_person(t, person, purpose, blob) : db_text(q, column);
-	if (own && text_is_words(own))
+	if (bytes)
+		plain = unseal_person_bytes(t, person, purpose, blob);
+	if (plain.bytes && !memchr(plain.bytes, 0, plain.length))
+		own = arena_copy(t->arena, plain.bytes, plain.length);
+	if (own && text_is_words(own)) {
 		json_text(b, own);
-	else
+	} else if (plain.bytes) {
+		buf_string(b, "\"base64:");
+		buf_base64(b, plain.bytes, plain.length);
+		buf_string(b, "\"");
+	} else {
 		buf_print(b, "\"(%zu bytes that only the server reads)\"", blob.length);
+	}
 }
 
 static void
-rows_of(struct turn *t, struct buf *b, const char *table, const char *by, int64_t person)
+rows_of(struct turn *t, struct buf *b, const char *table, const char *by, const char *parent,
+    int64_t person)
 {
 	/* A table that names two people stands twice. */
-	bool main = !strcmp(by, "person") || !strcmp(table, "person");
+	bool main = parent || !strcmp(by, "person") || !strcmp(table, "person");
 	const char *names[40];
 	bool bytes[40];
 	int count = 0, n = 0;
 	struct rows *q = db_query(t->db, &table_columns, V(table));
-	struct sql *select = select_of(t, table, by);
+	struct sql *select = select_of(t, table, by, parent);
 
 	for (; db_next(q) && count < 40; count++) {
 		names[count] = db_text(q, 0);
@@ -103,15 +125,20 @@ rows_of(struct turn *t, struct buf *b, const char *table, const char *by, int64_
 struct blob
 mine_json(struct turn *t, int64_t person)
 {
-	struct buf b = {.maximum = 8 << 20};
+	struct buf b = {.maximum = 32 << 20};
 	struct rows *q = db_query(t->db, &tables, NONE);
 	struct blob out;
 
 	buf_string(&b, "{\n");
-	rows_of(t, &b, "person", "id", person);
+	rows_of(t, &b, "person", "id", NULL, person);
 	while (db_next(q)) {
 		buf_string(&b, ",\n");
-		rows_of(t, &b, db_text(q, 0), db_text(q, 1), person);
+		rows_of(t, &b, db_text(q, 0), db_text(q, 1), NULL, person);
+	}
+	q = db_query(t->db, &children, NONE);
+	while (db_next(q)) {
+		buf_string(&b, ",\n");
+		rows_of(t, &b, db_text(q, 0), db_text(q, 1), db_text(q, 2), person);
 	}
 	buf_string(&b, "\n}\n");
 	out = (struct blob){arena_copy(t->arena, b.bytes, b.length), b.length};

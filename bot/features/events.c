@@ -1,6 +1,7 @@
 /* /events: what is coming, from any number of calendars and from coordinators. A card has both
  * clocks when they differ. */
 #include "occasion.h"
+#include "stories.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,7 @@ events_card(struct turn *t, const struct occasion *o)
 		rsvp_add(t, card, o);
 	choose(t, card, "share.picture", "share.picture", key);
 	choose(t, card, "share.file", "share.file", key);
+	stories_choose(t, card, o->id);
 	if (!t->group && occasion_may(t, o))
 		choose(t, card, "door.panel", "door.panel", key);
 	choose(t, card, "events.all", "events.list", "0");

@@ -41,7 +41,7 @@ static struct sql forget_texts = {
 static struct sql *const statements[] = {&closed, &cells, &total, &cell_of, &row_sum, &by_group,
     &with_texts, &texts_of, &forget_texts, NULL};
 
-enum { DAY = 86400, BAR = 10, TEXTS = 5 };
+enum { DAY = 86400, BAR = 10, TEXTS = 5, PICTURE_BARS = 60 };
 
 /* ---- words ---- */
 
@@ -194,8 +194,15 @@ show_groups(struct turn *t)
 {
 	struct survey s;
 
-	if (get(t, &s))
-		say(t, table(t, &s, true));
+	struct card *card;
+
+	if (!get(t, &s))
+		return;
+	card = table(t, &s, true);
+	/* A second word beside the number: the picture of the groups. */
+	choose(t, card, "results.picture", "results.picture",
+	    arena_print(t->arena, "%lld groups", (long long)s.id));
+	say(t, card);
 }
 
 /* ---- as a picture: drawn by the small program, off the loop's thread, from the same sums ---- */
@@ -212,18 +219,26 @@ picture_bar(struct turn *t, struct buf *b, const struct form_question *q, int64_
 }
 
 static void
-picture_lines(struct turn *t, const struct survey *s, struct buf *b)
+picture_lines(struct turn *t, const struct survey *s, bool groups, struct buf *b)
 {
-	struct rows *q = db_query(t->db, &cells, V(s->id, 0));
-	int64_t last = -1;
+	struct rows *q = db_query(t->db, &cells, V(s->id, groups));
+	int64_t last = -1, last_rows = -1;
+	int bars = 0;
 
 	if (!strcmp(t->language, "ar") || !strcmp(t->language, "he"))
 		buf_string(b, "rtl\n");
 	buf_print(b, "title %s\n", survey_words(t, t->language, &s->form->title, NULL));
 	while (db_next(q)) {
 		const struct form_question *x;
-		int64_t question = db_int(q, 0);
+		int64_t question = db_int(q, 0), rows = db_int(q, 1);
 
+		if (question < 0 && groups)
+			continue;
+		if (++bars > PICTURE_BARS) {
+			buf_print(b, "note %s\n", words_flat(t, "results.picture_part", NULL));
+			db_done(q);
+			return;
+		}
 		if (question < 0) {
 			struct card *people = words_n(t, "results.people", db_int(q, 3), NULL);
 
@@ -233,8 +248,11 @@ picture_lines(struct turn *t, const struct survey *s, struct buf *b)
 		x = &s->form->questions[question];
 		if (question != last)
 			buf_print(b, "head %s\n", survey_words(t, t->language, &x->text, NULL));
+		if (groups && (question != last || rows != last_rows))
+			buf_print(b, "note %s\n", group_names(t, s->form, rows));
 		last = question;
-		picture_bar(t, b, x, db_int(q, 2), db_int(q, 3), base_of(t, s, x, 0));
+		last_rows = rows;
+		picture_bar(t, b, x, db_int(q, 2), db_int(q, 3), base_of(t, s, x, rows));
 	}
 }
 
@@ -243,12 +261,15 @@ picture(struct turn *t)
 {
 	struct survey s;
 	struct buf b = {.maximum = 1 << 18};
+	bool groups;
 	char *key;
 
 	if (!get(t, &s))
 		return;
-	picture_lines(t, &s, &b);
-	key = arena_print(t->arena, "%lld %lld", (long long)t->person->id, (long long)s.id);
+	groups = strchr(t->value, ' ') != NULL;
+	picture_lines(t, &s, groups, &b);
+	key = arena_print(
+	    t->arena, "%lld %lld %d", (long long)t->person->id, (long long)s.id, groups);
 	work_start(t, "results.picture", key, (struct blob){b.bytes, b.length});
 	buf_free(&b);
 }

@@ -50,6 +50,12 @@ static struct sql by_id = {FIELDS "WHERE id = ?"};
 static struct sql add = {"INSERT INTO season(opened, closes, judged) VALUES(?, ?, ?)"};
 static struct sql add_text = {
     "INSERT INTO season_text(season, which, language, text) VALUES(?, ?, ?, ?)"};
+static struct sql drop_text = {
+    "DELETE FROM season_text WHERE season = ? AND which = ? AND language = ?"};
+/* Under this consent text somebody has handed in; by this rubric somebody has judged. */
+static struct sql consented = {"SELECT 1 FROM story WHERE season = ? AND state > 0"};
+static struct sql judged_by = {
+    "SELECT 1 FROM story_vote v JOIN story s ON s.id = v.story WHERE s.season = ?"};
 static struct sql texts = {"SELECT language, text FROM season_text WHERE season = ? AND which = ?"};
 static struct sql counts = {
     "SELECT count(*) FILTER (WHERE state IN (1, 2)), count(*) FILTER (WHERE state = 3) FROM story"
@@ -60,10 +66,10 @@ static struct sql add_event = {"INSERT OR IGNORE INTO season_event(season, event
 static struct sql events_ahead = {
     "SELECT id, title FROM event WHERE finish > ? AND cancelled = 0 AND NOT EXISTS (SELECT 1"
     " FROM hosted h WHERE h.event = event.id AND h.audience <> 0) ORDER BY start LIMIT 8"};
-static struct sql *const statements[] = {
-    &newest, &by_id, &add, &add_text, &texts, &counts, &winners, &add_event, &events_ahead, NULL};
+static struct sql *const statements[] = {&newest, &by_id, &add, &add_text, &drop_text, &consented,
+    &judged_by, &texts, &counts, &winners, &add_event, &events_ahead, NULL};
 
-enum { FINAL_DAYS = 14, TEXT_SCALARS = 1500, CRITERIA = 4 };
+enum { FINAL_DAYS = 14, TEXT_SCALARS = 1500, CRITERIA = 4, LANGUAGES = 16 };
 
 /* ---- what the others ask ---- */
 
@@ -94,8 +100,8 @@ season_get(struct turn *t, int64_t id, struct season *season)
 	return read_row(db_query(t->db, &by_id, V(id)), season);
 }
 
-const char *
-season_text(struct turn *t, int64_t season, enum season_text which)
+static const char *
+text_in(struct turn *t, const char *language, int64_t season, enum season_text which)
 {
 	struct translated found[8];
 	size_t n = 0;
@@ -107,10 +113,16 @@ season_text(struct turn *t, int64_t season, enum season_text which)
 		if (n == 8)
 			db_done(q);
 	}
-	text = translation(t, t->language, found, n, NULL);
+	text = translation(t, language, found, n, NULL);
 	if (text)
 		return text;
-	return which == SEASON_CONSENT ? words_flat(t, "season.consent", NULL) : "";
+	return which == SEASON_CONSENT ? words_flat_in(t, language, "season.consent", NULL) : "";
+}
+
+const char *
+season_text(struct turn *t, int64_t season, enum season_text which)
+{
+	return text_in(t, t->language, season, which);
 }
 
 /* Line by line of the admin's rubric, else the usual four. */
@@ -131,11 +143,17 @@ season_criterion(struct turn *t, int64_t season, int which)
 /* ---- the admin's card ---- */
 
 static const char *
-day(struct turn *t, int64_t at)
+day_in(struct turn *t, const char *language, int64_t at)
 {
 	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
 
-	return clock_date(t->arena, t->language, zone_find(t->zones, zones[0]), at - 1);
+	return clock_date(t->arena, language, zone_find(t->zones, zones[0]), at - 1);
+}
+
+static const char *
+day(struct turn *t, int64_t at)
+{
+	return day_in(t, t->language, at);
 }
 
 static const char *
@@ -165,6 +183,10 @@ menu(struct turn *t)
 	    card, words(t, "season.counts", "waiting", digits(t, db_int(q, 0)), "live",
 		      digits(t, db_int(q, 1)), "enough", digits(t, judge_enough(t, s.id)), NULL));
 	db_done(q);
+	if (s.stage == SEASON_OPEN && t->now < s.closes)
+		choose(t, card, "season.call", "season.call", digits(t, s.id));
+	if (s.stage != SEASON_WON)
+		choose(t, card, "season.texts", "season.texts", digits(t, s.id));
 	if (s.stage == SEASON_OPEN)
 		choose(t, card, "season.end_judging", "season.end_ask", digits(t, s.id));
 	if (s.stage == SEASON_FINAL)
@@ -263,27 +285,59 @@ winners_text(struct turn *t, const char *language, int64_t season)
 
 /* Handed in like any other announcement: a second admin reads and approves it. */
 static void
-announce(struct turn *t)
+hand_in(struct turn *t, const char *const *text)
 {
-	struct season s;
 	struct audience audience = {.consent = CONSENT_ANNOUNCEMENTS};
 	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
-	const char *text[16] = {0};
 	struct announce a = {.author = t->person->id,
 	    .org = "",
 	    .wide = true,
 	    .class = CLASS_ANNOUNCEMENT,
 	    .wall = "",
-	    .zone = zones[0]};
+	    .zone = zones[0],
+	    .audience = audience_pack(t, &audience)};
+
+	say(t, words(t, "season.announced", "number",
+		   digits(t, announce_hand_in(t, &a, text, words_language(t->words, 0))), NULL));
+}
+
+static void
+announce(struct turn *t)
+{
+	struct season s;
+	const char *text[LANGUAGES] = {0};
 
 	if (!season_get(t, strtoll(t->value, NULL, 10), &s) || s.stage != SEASON_WON ||
 	    announce_must_confirm(t, "season.announce", t->value))
 		return;
-	a.audience = audience_pack(t, &audience);
-	for (int i = 0; i < words_count(t->words) && i < 16; i++)
+	for (int i = 0; i < words_count(t->words) && i < LANGUAGES; i++)
 		text[i] = winners_text(t, words_language(t->words, i), s.id);
-	say(t, words(t, "season.announced", "number",
-		   digits(t, announce_hand_in(t, &a, text, words_language(t->words, 0))), NULL));
+	hand_in(t, text);
+}
+
+/* Everybody who asked for announcements hears that a season is open. */
+static void
+call(struct turn *t)
+{
+	struct season s;
+	const char *text[LANGUAGES] = {0};
+
+	if (!season_get(t, strtoll(t->value, NULL, 10), &s) || s.stage != SEASON_OPEN ||
+	    t->now >= s.closes) {
+		menu(t);
+		return;
+	}
+	if (announce_must_confirm(t, "season.call", t->value))
+		return;
+	for (int i = 0; i < words_count(t->words) && i < LANGUAGES; i++) {
+		const char *language = words_language(t->words, i);
+
+		text[i] = arena_print(t->arena, "%s\n\n%s",
+		    words_flat_in(t, language, "season.call_text", "date",
+			day_in(t, language, s.closes), NULL),
+		    text_in(t, language, s.id, SEASON_PROMPT));
+	}
+	hand_in(t, text);
 }
 
 /* ---- exhibitions ---- */
@@ -467,6 +521,122 @@ begin_new(struct turn *t)
 		flow_begin(t, &new_flow);
 }
 
+/* ---- its texts, changed later ---- */
+
+/* What authors and judges have relied on stays as it was. */
+static bool
+frozen(struct turn *t, int64_t season, int which)
+{
+	return (which == SEASON_CONSENT && db_exists(t->db, &consented, V(season))) ||
+	       (which == SEASON_RUBRIC && db_exists(t->db, &judged_by, V(season)));
+}
+
+static const char *
+text_name(struct turn *t, int which, const char *language)
+{
+	return arena_print(t->arena, "%s · %s",
+	    words_flat(t, arena_print(t->arena, "season.text.%d", which), NULL),
+	    words_flat_in(t, language, "language.name", NULL));
+}
+
+static void
+choose_change(struct turn *t)
+{
+	int64_t season = strtoll(t->value, NULL, 10);
+	struct card *card = words(t, "season.which_text", NULL);
+
+	for (int which = 0; which < SEASON_TEXTS; which++)
+		for (int i = 0; i < words_count(t->words) && !frozen(t, season, which); i++) {
+			choose_text(t, card, text_name(t, which, words_language(t->words, i)),
+			    "season.change",
+			    arena_print(t->arena, "%lld %d %d", (long long)season, which, i));
+			if (i)
+				card_same_row(card);
+		}
+	say(t, card);
+}
+
+/* "SEASON WHICH LANGUAGE" of a button or of the flow; false: not now, or no such text. */
+static bool
+text_at(struct turn *t, const char *value, struct season *s, int *which, const char **language)
+{
+	char *at;
+	int64_t season = strtoll(value, &at, 10);
+	long l;
+
+	*which = (int)strtol(at, &at, 10);
+	l = strtol(at, NULL, 10);
+	if (*which < 0 || *which >= SEASON_TEXTS || l < 0 || l >= words_count(t->words) ||
+	    !season_get(t, season, s) || s->stage == SEASON_WON || frozen(t, season, *which))
+		return false;
+	*language = words_language(t->words, (int)l);
+	return true;
+}
+
+static void
+ask_change(struct turn *t)
+{
+	struct season s;
+	const char *language;
+	int which;
+	struct card *card;
+
+	if (!text_at(t, flow_get(t, "text"), &s, &which, &language)) {
+		say(t, words(t, "season.frozen", NULL));
+		flow_end(t);
+		return;
+	}
+	card = words(t, "season.ask_change", "what", text_name(t, which, language), NULL);
+	card_text(card, "\n\n", 0);
+	story_lines(card, text_in(t, language, s.id, (enum season_text)which));
+	if (which != SEASON_PROMPT)
+		choose_answer(
+		    t, card, which > SEASON_PRIZE ? "season.usual" : "season.without", "none");
+	say(t, card);
+}
+
+static enum next
+answer_change(struct turn *t)
+{
+	struct season s;
+	const char *language;
+	int which;
+	struct card *card;
+
+	if (!text_at(t, flow_get(t, "text"), &s, &which, &language)) {
+		say(t, words(t, "season.frozen", NULL));
+		return DONE;
+	}
+	if (!t->chosen && (!t->text[0] || text_scalars(t->text) > TEXT_SCALARS)) {
+		say(t, words_n(t, "story.too_long", TEXT_SCALARS, NULL));
+		return AGAIN;
+	}
+	db_run(t->db, &drop_text, V(s.id, which, language));
+	if (!t->chosen)
+		db_run(t->db, &add_text, V(s.id, which, language, t->text));
+	audit(t, "season.text", s.id);
+	card = words(t, "season.changed", NULL);
+	choose(t, card, "stories.season_menu", "season.menu", "");
+	say(t, card);
+	return DONE;
+}
+
+static const struct step change_steps[] = {
+    {.name = "text", .ask = ask_change, .answer = answer_change, .takes_numbers = true},
+    {0},
+};
+static const struct flow change_flow = {
+    .name = "season.change", .access = ADMINS, .steps = change_steps};
+
+static void
+begin_change(struct turn *t)
+{
+	const char *value = t->value;
+
+	flow_begin(t, &change_flow);
+	flow_set(t, "text", value);
+}
+
 /* ---- the clock ---- */
 
 struct remind {
@@ -511,11 +681,14 @@ static const struct action actions[] = {
     {"season.end_ask", ADMINS, end_ask},
     {"season.end", ADMINS, end},
     {"season.announce", ADMINS, announce},
+    {"season.call", ADMINS, call},
+    {"season.texts", ADMINS, choose_change},
+    {"season.change", ADMINS, begin_change},
     {"season.events", ADMINS, choose_event},
     {"season.exhibit", ADMINS, exhibit},
     {0},
 };
-static const struct flow *const flows[] = {&new_flow, NULL};
+static const struct flow *const flows[] = {&new_flow, &change_flow, NULL};
 static const struct job jobs[] = {
     {.name = "season.clock", .run = clock_job},
     {0},

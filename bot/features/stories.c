@@ -32,7 +32,10 @@ static struct sql media = {
 static struct sql exhibitions = {
     "SELECT x.season, e.id, e.title FROM season_event x JOIN event e ON e.id = x.event"
     " WHERE e.finish > ? AND e.cancelled = 0 ORDER BY e.start LIMIT 5"};
-static struct sql *const statements[] = {&next_one, &outside, &media, &exhibitions, NULL};
+static struct sql shown_at = {
+    "SELECT season FROM season_event WHERE event = ? ORDER BY season DESC"};
+static struct sql *const statements[] = {
+    &next_one, &outside, &media, &exhibitions, &shown_at, NULL};
 
 enum { EXPORT_MOST = 64 << 20 };
 
@@ -119,6 +122,21 @@ shown(struct turn *t, struct card *card)
 	}
 }
 
+void
+stories_choose(struct turn *t, struct card *card, int64_t event)
+{
+	struct rows *q = db_query(t->db, &shown_at, V(event));
+
+	while (db_next(q)) {
+		int64_t season = db_int(q, 0);
+
+		if (db_exists(t->db, &next_one,
+			V(t->language, t->now, (int)USE_EXHIBITION, season, -1, 0)))
+			choose(t, card, "stories.there", "stories.read",
+			    place(t, USE_EXHIBITION, season, -1, 0));
+	}
+}
+
 static void
 stories(struct turn *t)
 {
@@ -161,22 +179,6 @@ json_text(struct buf *b, const char *name, const char *s)
 }
 
 static void
-base64(struct buf *b, const unsigned char *p, size_t n)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	for (size_t i = 0; i < n; i += 3) {
-		unsigned v = (unsigned)p[i] << 16 | (i + 1 < n ? (unsigned)p[i + 1] << 8 : 0) |
-			     (i + 2 < n ? p[i + 2] : 0);
-		char four[4] = {digits[v >> 18], digits[v >> 12 & 63],
-		    i + 1 < n ? digits[v >> 6 & 63] : '=', i + 2 < n ? digits[v & 63] : '='};
-
-		buf_add(b, four, 4);
-	}
-}
-
-static void
 json_media(struct turn *t, struct buf *b, const struct story *s)
 {
 	struct rows *q = db_query(t->db, &media, V(s->id));
@@ -190,7 +192,7 @@ json_media(struct turn *t, struct buf *b, const struct story *s)
 		if (!plain.bytes)
 			continue;
 		buf_print(b, "%s{\"type\": \"%s\", \"base64\": \"", n++ ? ", " : "", db_text(q, 1));
-		base64(b, plain.bytes, plain.length);
+		buf_base64(b, plain.bytes, plain.length);
 		buf_string(b, "\"}");
 	}
 	buf_string(b, "]");

@@ -81,6 +81,9 @@ const char *season_text(struct turn *t, int64_t season, enum season_text which);
 /* One of its four criteria, from 0. */
 const char *season_criterion(struct turn *t, int64_t season, int which);
 
+/* The way from an event's card to the stories it shows, when it is an exhibition with any. */
+void stories_choose(struct turn *t, struct card *card, int64_t event);
+
 /* How many stories t->person has still to judge in the season; of those they may see. */
 int64_t judge_left(struct turn *t, int64_t season, int64_t judge);
 /* Ends judging (or the final): sets the three ranks, or marks who goes to the final. */

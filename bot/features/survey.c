@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "core/audience.h"
 #include "core/draft.h"
 #include "core/people.h"
 #include "store/seal.h"
@@ -35,6 +36,7 @@ static const char *const steps[] = {
     "CREATE TABLE survey_cell(survey INTEGER NOT NULL, question INTEGER NOT NULL,"
     " grp INTEGER NOT NULL, cells INTEGER NOT NULL, n INTEGER NOT NULL,"
     " PRIMARY KEY(survey, question, grp, cells)) STRICT, WITHOUT ROWID;",
+    "ALTER TABLE survey ADD COLUMN topics TEXT NOT NULL DEFAULT '';",
     NULL,
 };
 #define CLOSING "until the survey closes"
@@ -50,6 +52,7 @@ static const struct column columns[] = {
     {"survey.approval", "the second person's yes", RESULT, NOT_PERSONAL},
     {"survey.post", "its invitation", RESULT, NOT_PERSONAL},
     {"survey.made", "the day, to forget what was never opened", RESULT, NOT_PERSONAL},
+    {"survey.topics", "for those who chose one of these; empty: everybody", RESULT, NOT_PERSONAL},
     {"survey_answered.survey", "which survey was answered", CLOSING, NOT_PERSONAL},
     {"survey_answered.token", "keyed hash: nobody answers twice", CLOSING, KEYED_HASH},
     {"survey_pool.key", "random: the order of coming does not show", CLOSING, NOT_PERSONAL},
@@ -70,11 +73,13 @@ static const struct column columns[] = {
 };
 static const struct schema schema = {"survey", steps, columns};
 
-#define FIELDS "SELECT id, org, state, days, closes, approval, post, content FROM survey "
+#define FIELDS "SELECT id, org, state, days, closes, approval, post, content, topics FROM survey "
 static struct sql get = {FIELDS "WHERE id = ?"};
 static struct sql open_ones = {
     "SELECT id FROM survey WHERE state = 1 AND org IN ('', ?) ORDER BY id LIMIT 10"};
 static struct sql add = {"INSERT INTO survey(org, content, made) VALUES(?, ?, ?)"};
+static struct sql set_topics = {
+    "UPDATE survey SET topics = ? WHERE id = ? AND state = 0 AND approval = 0"};
 static struct sql handed_in = {"UPDATE survey SET days = ?, approval = ? WHERE id = ?"};
 static struct sql begin = {"UPDATE survey SET state = 1, closes = ?, post = ? WHERE id = ?"};
 static struct sql end = {"UPDATE survey SET state = 2 WHERE id = ? AND state = 1"};
@@ -96,8 +101,8 @@ static struct sql text_add = {
     "INSERT INTO survey_text(key, survey, question, content) VALUES(?, ?, ?, ?)"};
 static struct sql cell_add = {
     "INSERT INTO survey_cell(survey, question, grp, cells, n) VALUES(?, ?, ?, ?, ?)"};
-static struct sql *const statements[] = {&get, &open_ones, &add, &handed_in, &begin, &end,
-    &forget_new, &answered, &set_answered, &drop_answered, &pool_add, &pool_count, &pool_draw,
+static struct sql *const statements[] = {&get, &open_ones, &add, &set_topics, &handed_in, &begin,
+    &end, &forget_new, &answered, &set_answered, &drop_answered, &pool_add, &pool_count, &pool_draw,
     &pool_drop, &pool_clear, &tally_get, &tally_set, &tally_drop, &text_add, &cell_add, NULL};
 
 enum { DAY = 86400, BATCH = CELLS_LEAST, KEY_BYTES = 16, PAD = 1024, NEW_DAYS = 30 };
@@ -119,7 +124,8 @@ survey_get(struct turn *t, int64_t id, struct survey *s)
 	    .closes = db_int(q, 4),
 	    .approval = db_int(q, 5),
 	    .post = db_int(q, 6),
-	    .content = db_text(q, 7)};
+	    .content = db_text(q, 7),
+	    .topics = db_text(q, 8)};
 	db_done(q);
 	s->form = form_read(t->arena, s->content, strlen(s->content), &why);
 	return s->form != NULL;
@@ -128,8 +134,19 @@ survey_get(struct turn *t, int64_t id, struct survey *s)
 bool
 survey_for(struct turn *t, const struct survey *s)
 {
-	return t->person && t->person->access & MEMBERS &&
-	       (!*s->org || !strcmp(s->org, t->person->org));
+	bool chosen = !*s->topics;
+
+	if (!t->person || !(t->person->access & MEMBERS) ||
+	    (*s->org && strcmp(s->org, t->person->org) != 0))
+		return false;
+	for (const char *at = s->topics; *at && !chosen; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		chosen = audience_tagged(
+		    t, t->person->id, arena_print(t->arena, "topic.%.*s", (int)n, at));
+		at += n;
+	}
+	return chosen;
 }
 
 bool
@@ -143,6 +160,12 @@ int64_t
 survey_add(struct turn *t, const char *org, const char *content)
 {
 	return db_insert(t->db, &add, V(org, content, t->now / DAY * DAY));
+}
+
+void
+survey_set_topics(struct turn *t, int64_t id, const char *topics)
+{
+	db_run(t->db, &set_topics, V(topics, id));
 }
 
 void
@@ -681,7 +704,7 @@ choose_open(struct turn *t, struct card *card)
 	int n = 0;
 
 	while (db_next(q)) {
-		if (!survey_get(t, db_int(q, 0), &s) || has_answered(t, s.id))
+		if (!survey_get(t, db_int(q, 0), &s) || !survey_for(t, &s) || has_answered(t, s.id))
 			continue;
 		n++;
 		choose_text(t, card,

@@ -15,6 +15,7 @@ struct survey {
 	int64_t days;	/* how long it is open */
 	int64_t closes; /* unix s; 0: not opened */
 	int64_t approval, post;
+	const char *topics;  /* numbers of topics: for those who chose one of them; "": everybody */
 	const char *content; /* JSON, base/form.h */
 	const struct form *form;
 };
@@ -26,6 +27,8 @@ bool survey_for(struct turn *t, const struct survey *s);
 /* Whether t->person may steer it: a coordinator of its organisation, an admin. */
 bool survey_steers(struct turn *t, const struct survey *s);
 int64_t survey_add(struct turn *t, const char *org, const char *content);
+/* While it is not handed in. */
+void survey_set_topics(struct turn *t, int64_t id, const char *topics);
 void survey_hand_in(struct turn *t, int64_t id, int64_t days, int64_t approval);
 void survey_begin(struct turn *t, int64_t id, int64_t closes, int64_t post);
 /* The answers become a publication, once and for good; what is not told is deleted. */

@@ -23,7 +23,7 @@ static struct sql own = {
 static struct sql *const statements[] = {&org_of, &own, NULL};
 
 #define DRAFT "survey.new"
-enum { DAY = 86400, APPROVE_S = 7 * DAY, FILE_SCALARS = 8000 };
+enum { DAY = 86400, APPROVE_S = 7 * DAY, FILE_SCALARS = 8000, TOPICS = 24 };
 
 static char *
 number_of(struct turn *t, int64_t n)
@@ -38,6 +38,17 @@ own_org(struct turn *t)
 	const char *org = db_string(t->db, &org_of, V(t->person->id));
 
 	return org ? org : "";
+}
+
+static bool
+topic_chosen(const struct survey *s, int topic)
+{
+	for (const char *at = s->topics; *at; at += strspn(at, " ")) {
+		if (strtol(at, NULL, 10) == topic)
+			return true;
+		at += strcspn(at, " ");
+	}
+	return false;
 }
 
 /* ---- preview ---- */
@@ -76,6 +87,15 @@ preview(struct turn *t, const struct survey *s)
 			card_paragraph(card,
 			    words(t, "surveys.missing", "language",
 				words_flat_in(t, form_languages[l], "language.name", NULL), NULL));
+	if (*s->topics) {
+		struct card *names = words(t, "surveys.for_topics", NULL);
+
+		for (int i = 0; i < TOPICS; i++)
+			if (topic_chosen(s, i))
+				card_line(names,
+				    words(t, arena_print(t->arena, "match.topic.%d", i), NULL));
+		card_paragraph(card, names);
+	}
 	return card;
 }
 
@@ -83,9 +103,26 @@ preview(struct turn *t, const struct survey *s)
 static struct blob
 content_of(struct turn *t, const struct survey *s, int64_t days)
 {
-	char *all = arena_print(t->arena, "%s\n%lld days\n%s", s->org, (long long)days, s->content);
+	char *all = arena_print(t->arena, "%s\n%lld days\n%s%s%s", s->org, (long long)days,
+	    s->topics, *s->topics ? "\n" : "", s->content);
 
 	return (struct blob){all, strlen(all)};
+}
+
+/* What it will be, and the choices that hand it in. */
+static struct card *
+last_look(struct turn *t, const struct survey *s)
+{
+	static const char *const days[] = {"7", "14", "30", NULL};
+	struct card *card = preview(t, s);
+
+	card_paragraph(card, words(t, "surveys.how_long", NULL));
+	for (const char *const *d = days; *d; d++)
+		choose_text(t, card,
+		    words_flat(t, arena_print(t->arena, "surveys.days.%s", *d), NULL),
+		    "surveys.hand_in", arena_print(t->arena, "%lld %s", (long long)s->id, *d));
+	choose(t, card, "surveys.topics", "surveys.topics", number_of(t, s->id));
+	return card;
 }
 
 static void
@@ -93,8 +130,6 @@ made(struct turn *t, const struct form *form)
 {
 	const char *problem = form_problem(t->arena, form);
 	struct survey s;
-	struct card *card;
-	static const char *const days[] = {"7", "14", "30", NULL};
 
 	if (problem) {
 		say(t, words(t, "surveys.wrong", "why", problem, NULL));
@@ -103,13 +138,52 @@ made(struct turn *t, const struct form *form)
 	if (!survey_get(t, survey_add(t, own_org(t), form_write(t->arena, form)), &s))
 		return;
 	draft_drop(t, DRAFT);
-	card = preview(t, &s);
-	card_paragraph(card, words(t, "surveys.how_long", NULL));
-	for (const char *const *d = days; *d; d++)
-		choose_text(t, card,
-		    words_flat(t, arena_print(t->arena, "surveys.days.%s", *d), NULL),
-		    "surveys.hand_in", arena_print(t->arena, "%lld %s", (long long)s.id, *d));
-	say(t, card);
+	say(t, last_look(t, &s));
+}
+
+/* ---- for whom ---- */
+
+/* The value is "SURVEY", or "SURVEY TOPIC" of one that changes sides. */
+static void
+topics(struct turn *t)
+{
+	char *end;
+	int64_t id = strtoll(t->value, &end, 10), topic = *end ? strtoll(end, NULL, 10) : -1;
+	struct survey s;
+	const char *list = "";
+	struct card *card = words(t, "surveys.which_topics", NULL);
+
+	if (!survey_get(t, id, &s) || s.state != SURVEY_NEW || s.approval ||
+	    strcmp(s.org, own_org(t)) != 0) {
+		say(t, words(t, "approval.gone", NULL));
+		return;
+	}
+	for (int i = 0; i < TOPICS; i++) {
+		bool on = topic_chosen(&s, i) != (i == topic);
+		const char *name = words_flat(t, arena_print(t->arena, "match.topic.%d", i), NULL);
+
+		if (on)
+			list = arena_print(t->arena, "%s%s%d", list, *list ? " " : "", i);
+		choose_text(t, card, on ? arena_print(t->arena, "✓ %s", name) : name,
+		    "surveys.topics", arena_print(t->arena, "%lld %d", (long long)id, i));
+		if (i % 2)
+			card_same_row(card);
+	}
+	survey_set_topics(t, id, list);
+	choose(t, card, "surveys.topics_done", "surveys.look", number_of(t, id));
+	edit(t, card);
+}
+
+static void
+look(struct turn *t)
+{
+	struct survey s;
+
+	if (survey_get(t, strtoll(t->value, NULL, 10), &s) && s.state == SURVEY_NEW &&
+	    !s.approval && !strcmp(s.org, own_org(t)))
+		edit(t, last_look(t, &s));
+	else
+		say(t, words(t, "approval.gone", NULL));
 }
 
 static void
@@ -177,7 +251,8 @@ answered(struct turn *t, enum approval_answer answer, const char *done)
 static int64_t
 invite(struct turn *t, const struct survey *s, int64_t closes)
 {
-	struct audience audience = {.orgs = s->org, .consent = CONSENT_SURVEYS};
+	struct audience audience = {
+	    .orgs = s->org, .topics = s->topics, .consent = CONSENT_SURVEYS};
 	int64_t post = post_new(t, CLASS_ANNOUNCEMENT, closes);
 
 	for (int i = 0; i < words_count(t->words); i++) {
@@ -296,11 +371,23 @@ keep(struct turn *t, struct form *form)
 	draft_set(t, DRAFT, "form", form_write(t->arena, form));
 }
 
-/* The language that is asked for now. */
+/* Which of the languages it is, counted from the author's own. */
+static int
+turn_now(struct turn *t)
+{
+	return (int)strtol(flow_get(t, "language"), NULL, 10) % FORM_LANGUAGES;
+}
+
+/* The language that is asked for now: the author's own is first, the others may be left out. */
 static int
 language_now(struct turn *t)
 {
-	return (int)strtol(flow_get(t, "language"), NULL, 10) % FORM_LANGUAGES;
+	int first = 0;
+
+	for (int i = 0; i < FORM_LANGUAGES; i++)
+		if (!strcmp(form_languages[i], t->language))
+			first = i;
+	return (first + turn_now(t)) % FORM_LANGUAGES;
 }
 
 static void
@@ -309,7 +396,7 @@ ask_in_language(struct turn *t, const char *key)
 	struct card *card = words(t, key, "language",
 	    words_flat_in(t, form_languages[language_now(t)], "language.name", NULL), NULL);
 
-	if (language_now(t))
+	if (turn_now(t))
 		choose_answer(t, card, "surveys.leave_out", "-");
 	say(t, card);
 }
@@ -318,7 +405,7 @@ ask_in_language(struct turn *t, const char *key)
 static bool
 next_language(struct turn *t)
 {
-	int next = language_now(t) + 1;
+	int next = turn_now(t) + 1;
 
 	flow_set(t, "language", number_of(t, next % FORM_LANGUAGES));
 	return next < FORM_LANGUAGES;
@@ -327,7 +414,7 @@ next_language(struct turn *t)
 static enum next
 take_text(struct turn *t, struct form *form, struct form_text *text, size_t scalars)
 {
-	bool first = !language_now(t);
+	bool first = !turn_now(t);
 
 	if ((!t->text[0] || text_scalars(t->text) > scalars) && (first || !t->chosen)) {
 		say(t, words(t, "surveys.tap", NULL));
@@ -395,7 +482,7 @@ ask_text(struct turn *t)
 static struct form_question *
 question_now(struct turn *t, struct form *form)
 {
-	if (!language_now(t)) {
+	if (!turn_now(t)) {
 		struct form_question *q;
 
 		if (flow_get(t, "making")[0] && form->count)
@@ -414,7 +501,7 @@ static enum next
 answer_text(struct turn *t)
 {
 	struct form *form = so_far(t);
-	bool first = !language_now(t);
+	bool first = !turn_now(t);
 	enum next next;
 
 	if (first && (!t->text[0] || form->count == CELLS_QUESTIONS)) {
@@ -448,15 +535,16 @@ answer_options(struct turn *t)
 	struct form_question *q = &form->questions[form->count - 1];
 	char *at = arena_string(t->arena, t->text), *line;
 	int language = language_now(t), n = 0;
+	bool first = !turn_now(t);
 
 	for (const char *p = t->text; *p; p++)
 		n += *p == '\n' || *p == ';';
 	n += t->text[0] != 0;
-	if (language ? n && n != q->options_count : n < 2 || n > CELLS_OPTIONS) {
+	if (!first ? n && n != q->options_count : n < 2 || n > CELLS_OPTIONS) {
 		say(t, words(t, "surveys.lines", NULL));
 		return AGAIN;
 	}
-	if (!language)
+	if (first)
 		q->options_count = n;
 	for (int o = 0; n && (line = strsep(&at, "\n;")); o++) {
 		line += strspn(line, " ");
@@ -626,6 +714,8 @@ static const struct action actions[] = {
     {"surveys.build", COORDINATORS | ADMINS, build_pressed},
     {"surveys.file", COORDINATORS | ADMINS, file_pressed},
     {"surveys.hand_in", COORDINATORS | ADMINS, hand_in},
+    {"surveys.topics", COORDINATORS | ADMINS, topics},
+    {"surveys.look", COORDINATORS | ADMINS, look},
     {"survey.approve", COORDINATORS | ADMINS, approve},
     {"surveys.yes", COORDINATORS | ADMINS, yes},
     {"surveys.no", COORDINATORS | ADMINS, no},

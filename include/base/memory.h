@@ -23,6 +23,8 @@ struct buf {
 
 void buf_add(struct buf *buf, const void *bytes, size_t length);
 void buf_string(struct buf *buf, const char *string);
+/* Base64 of the bytes, with its padding. */
+void buf_base64(struct buf *buf, const void *bytes, size_t length);
 void buf_print(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Empties it and keeps the room. */
 void buf_clear(struct buf *buf);

@@ -1,6 +1,7 @@
 /* Stories before their jury: judges x organisations x stories, and withdrawal in every state. */
 #include "unit.h"
 
+#include "core/mine.h"
 #include "core/turn.h"
 #include "features/stories.h"
 
@@ -392,6 +393,136 @@ story_uses_expire(void **state)
 	world_free(w);
 }
 
+/* ---- one's own data ---- */
+
+static void
+mine_turn(struct turn *t, void *ctx)
+{
+	static struct sql add = {
+	    "INSERT INTO story_media(story, ending, type, content)"
+	    " VALUES((SELECT id FROM story WHERE person = ?), 'jpg', 'image/jpeg', ?)"};
+	struct blob json;
+
+	(void)ctx;
+	for (int64_t p = 1; p <= 2; p++)
+		db_run(t->db, &add,
+		    V(p, seal_person_bytes(t, p, "story_media.content",
+			     (struct blob){p == 1 ? "\xff\x00one" : "\xff\x00two", 5})));
+	json = mine_json(t, 1);
+	assert_non_null(strstr(json.bytes, "Body00001X"));
+	assert_non_null(strstr(json.bytes, "\"story_use\": [\n  {\"story\": 1, \"what\": 0,"));
+	/* The picture itself, and nobody else's. */
+	assert_non_null(strstr(json.bytes, "\"content\": \"base64:/wBvbmU=\""));
+	assert_null(strstr(json.bytes, "/wB0d28="));
+	assert_null(strstr(json.bytes, "\"story_vote\": [\n  {"));
+}
+
+static void
+story_is_whole_in_ones_own_data(void **state)
+{
+	struct world *w = begin(SEASON_OPEN);
+
+	(void)state;
+	story_new(w, 1, STORY_LIVE);
+	story_new(w, 2, STORY_LIVE);
+	for (int64_t j = AUTHORS + 1; j < AUTHORS + 4; j++)
+		judges_all(w, j);
+	assert_true(engine_turn(w->engine, mine_turn, NULL));
+	/* Which tables go out through rows of one's own: another one is to be thought about first.
+	 */
+	assert_int_equal(
+	    world_number(w,
+		"SELECT count(*) FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f"
+		" JOIN pragma_foreign_key_list(f.\"table\") p WHERE m.type = 'table'"
+		" AND p.\"table\" = 'person' AND p.\"from\" = 'person' AND NOT EXISTS"
+		" (SELECT 1 FROM pragma_foreign_key_list(m.name) x WHERE x.\"table\" = 'person')"
+		" AND m.name NOT IN ('choice_set', 'story_use', 'story_media', 'story_copy')"),
+	    0);
+	world_free(w);
+}
+
+/* ---- the season's texts ---- */
+
+/* The choices that "Change a text" offers: four texts in three languages, less what is relied on.
+ */
+static int
+texts_offered(struct world *w)
+{
+	world_says(w, who(ADMIN), "/stories");
+	for (int i = world_last(w, who(ADMIN))->choices; i > 0; i--) {
+		char text[16];
+
+		world_says(w, who(ADMIN), "/stories");
+		snprintf(text, sizeof(text), "#%d", i);
+		world_says(w, who(ADMIN), text);
+		if (!strstr(world_last(w, who(ADMIN))->text, "0"))
+			continue;
+		world_says(w, who(ADMIN), "#2");
+		return world_last(w, who(ADMIN))->choices;
+	}
+	return -1;
+}
+
+static void
+story_texts_relied_on_stay(void **state)
+{
+	struct world *w = begin(SEASON_OPEN);
+
+	(void)state;
+	story_new(w, 1, STORY_DRAFT);
+	assert_int_equal(texts_offered(w), 12);
+	story_new(w, 2, STORY_LIVE);
+	assert_int_equal(texts_offered(w), 9);
+	for (int64_t j = AUTHORS + 1; j < AUTHORS + 4; j++)
+		judges_all(w, j);
+	assert_int_equal(texts_offered(w), 6);
+	world_free(w);
+}
+
+/* ---- exhibitions ---- */
+
+static void
+exhibition_turn(struct turn *t, void *ctx)
+{
+	static struct sql event = {
+	    "INSERT INTO event(calendar, uid, recurrence, title, zone, wall, start, finish, "
+	    "all_day,"
+	    " cancelled, once_only, sequence, seen) VALUES('c', 'u', '', 'Geneva',"
+	    " 'Europe/Zurich', '20370301T190000', ?1, ?1 + 7200, 0, 0, 0, 0, ?1)"};
+	static struct sql shows = {"INSERT INTO season_event(season, event) VALUES(1, 1)"};
+
+	(void)ctx;
+	db_insert(t->db, &event, V(t->now + 20 * STORY_DAY));
+	db_run(t->db, &shows, NONE);
+}
+
+static void
+story_exhibition_shows_its_stories(void **state)
+{
+	struct world *w = begin(SEASON_WON);
+	int choices;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, exhibition_turn, NULL));
+	world_says(w, who(READER), "/start e_1");
+	choices = world_last(w, who(READER))->choices;
+	story_new(w, 1, STORY_LIVE);
+	world_says(w, who(READER), "/start e_1");
+	assert_int_equal(world_last(w, who(READER))->choices, choices + 1);
+	for (int i = 1; i <= choices; i++) {
+		world_says(w, who(READER), "/start e_1");
+		world_presses(w, who(READER), world_last(w, who(READER)), i);
+		if (strstr(world_last(w, who(READER))->text, "Body00001X"))
+			break;
+	}
+	assert_non_null(strstr(world_last(w, who(READER))->text, "Body00001X"));
+	/* Revoked or withdrawn, it is shown there no more. */
+	assert_true(engine_turn(w->engine, withdraw_turn_any, NULL));
+	world_says(w, who(READER), "/start e_1");
+	assert_int_equal(world_last(w, who(READER))->choices, choices);
+	world_free(w);
+}
+
 /* ---- media ---- */
 
 static const unsigned char picture[] =
@@ -496,6 +627,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(story_two_judges_are_not_enough),
     cmocka_unit_test(story_only_a_judge_is_asked),
     cmocka_unit_test(story_withdrawn_in_every_state),
+    cmocka_unit_test(story_is_whole_in_ones_own_data),
+    cmocka_unit_test(story_texts_relied_on_stay),
+    cmocka_unit_test(story_exhibition_shows_its_stories),
     cmocka_unit_test(story_uses_expire),
 };
 
