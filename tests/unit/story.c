@@ -410,7 +410,8 @@ mine_turn(struct turn *t, void *ctx)
 			     (struct blob){p == 1 ? "\xff\x00one" : "\xff\x00two", 5})));
 	json = mine_json(t, 1);
 	assert_non_null(strstr(json.bytes, "Body00001X"));
-	assert_non_null(strstr(json.bytes, "\"story_use\": [\n  {\"story\": 1, \"what\": 0,"));
+	assert_non_null(strstr(json.bytes, "{\"story\": \"1\", \"what\": \"4\""));
+	assert_null(strstr(json.bytes, "{\"story\": \"2\""));
 	/* The picture itself, and nobody else's. */
 	assert_non_null(strstr(json.bytes, "\"content\": \"base64:/wBvbmU=\""));
 	assert_null(strstr(json.bytes, "/wB0d28="));
