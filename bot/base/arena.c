@@ -151,15 +151,17 @@ arena_string(struct arena *a, const char *string)
 char *
 arena_print(struct arena *a, const char *format, ...)
 {
+	char small[256], *p;
 	va_list list;
 	int n;
-	char *p;
 
 	va_start(list, format);
-	n = vsnprintf(NULL, 0, format, list);
+	n = vsnprintf(small, sizeof(small), format, list);
 	va_end(list);
 	if (n < 0)
 		memory_exhausted();
+	if ((size_t)n < sizeof(small))
+		return arena_copy(a, small, (size_t)n);
 	p = arena_alloc(a, (size_t)n + 1);
 	va_start(list, format);
 	vsnprintf(p, (size_t)n + 1, format, list);

@@ -162,10 +162,13 @@ card_paragraph(struct card *card, const struct card *more)
 char *
 card_plain(struct arena *arena, const struct card *card)
 {
+	const struct span *s = card->spans;
 	struct buf b = {.maximum = 4 << 20};
 	char *out;
 
-	for (const struct span *s = card->spans; s; s = s->next) {
+	if (s && !s->next && !s->link && !(s->style & SPAN_NAME))
+		return arena_string(arena, s->text);
+	for (; s; s = s->next) {
 		buf_string(&b, s->style & SPAN_NAME ? text_isolate(arena, s->text) : s->text);
 		if (s->link && strcmp(s->link, s->text)) {
 			buf_string(&b, " (" TEXT_FSI);

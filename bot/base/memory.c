@@ -50,7 +50,7 @@ buf_add(struct buf *b, const void *bytes, size_t length)
 		return;
 	}
 	if (b->room < b->length + length + 1) {
-		size_t room = b->room ? b->room * 2 : 256;
+		size_t room = b->room ? b->room * 2 : 1024;
 
 		while (room < b->length + length + 1)
 			room *= 2;

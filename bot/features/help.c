@@ -14,8 +14,10 @@ help(struct turn *t)
 	for (int i = 0; (c = help_command(t, i)); i++) {
 		if (c->hidden || !help_allowed(t, c))
 			continue;
-		buf_print(&lines, "\n/%s — %s", c->name,
-		    words_flat(t, arena_print(t->arena, "help.%s", c->name), NULL));
+		buf_string(&lines, "\n/");
+		buf_string(&lines, c->name);
+		buf_string(&lines, " — ");
+		buf_string(&lines, words_flat(t, arena_print(t->arena, "help.%s", c->name), NULL));
 	}
 	card_text(card, lines.bytes ? lines.bytes : "", 0);
 	buf_free(&lines);

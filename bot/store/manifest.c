@@ -26,7 +26,6 @@ struct page {
 struct manifest {
 	struct page *page;
 	bool known, mapped;
-	int last; /* where an entry was made or freed last */
 };
 
 int64_t
@@ -128,13 +127,17 @@ manifest_known(const struct manifest *m)
 	return m->known;
 }
 
+/* Where `entry` stands, looked for from the place of `id` on: numbers follow one another, so that is
+ * nearly always the first look. */
 static int
-place_of(const struct manifest *m, int64_t id)
+place_of(const struct manifest *m, int64_t id, int64_t entry)
 {
-	for (int i = 0; i < ENTRIES; i++) {
-		int at = (m->last + i) % ENTRIES;
+	int first = (int)((uint64_t)id % ENTRIES);
 
-		if (m->page->ids[at] == id)
+	for (int i = 0; i < ENTRIES; i++) {
+		int at = (first + i) % ENTRIES;
+
+		if (m->page->ids[at] == entry)
 			return at;
 	}
 	return -1;
@@ -143,25 +146,24 @@ place_of(const struct manifest *m, int64_t id)
 bool
 manifest_has(const struct manifest *m, int64_t id)
 {
-	return place_of(m, id) >= 0;
+	return place_of(m, id, id) >= 0;
 }
 
 bool
 manifest_enter(struct manifest *m, int64_t id)
 {
-	int at = place_of(m, 0);
+	int at = place_of(m, id, 0);
 
 	if (at < 0)
 		return false;
 	m->page->ids[at] = id;
-	m->last = at;
 	return true;
 }
 
 void
 manifest_leave(struct manifest *m, int64_t id)
 {
-	int at = place_of(m, id);
+	int at = place_of(m, id, id);
 
 	if (at >= 0)
 		m->page->ids[at] = 0;

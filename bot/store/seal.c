@@ -477,6 +477,27 @@ seal_unfile(const struct seal *s, const char *from, const char *to)
 
 /* ---- randomness ---- */
 
+/* The kernel is asked for a page at a time: a system call for each nonce costs more than sealing. */
+enum { POOL_BYTES = 4096, POOL_MOST = 256 };
+struct pool {
+	unsigned char bytes[POOL_BYTES];
+	size_t left;
+};
+static _Thread_local struct pool pool;
+
+/* Every byte is given once, and nothing of it stays behind. */
+static void
+pool_take(unsigned char *bytes, size_t length)
+{
+	if (pool.left < length) {
+		randombytes_buf(pool.bytes, sizeof(pool.bytes));
+		pool.left = sizeof(pool.bytes);
+	}
+	pool.left -= length;
+	memcpy(bytes, pool.bytes + pool.left, length);
+	sodium_memzero(pool.bytes + pool.left, length);
+}
+
 void
 seal_random(void *bytes, size_t length)
 {
@@ -485,7 +506,10 @@ seal_random(void *bytes, size_t length)
 		return;
 	}
 	library_start();
-	randombytes_buf(bytes, length);
+	if (length <= POOL_MOST)
+		pool_take(bytes, length);
+	else
+		randombytes_buf(bytes, length);
 }
 
 void
