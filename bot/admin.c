@@ -419,6 +419,12 @@ check_main(struct app *app)
 			c.wrong++;
 		}
 	}
+	why = egress_check(app->conf);
+	if (why) {
+		fprintf(stderr, "alumhub-bot: %s: [egress] %s\n", app->arguments->config, why);
+		free(why);
+		c.wrong++;
+	}
 	db_close(c.db);
 	remove_scratch(folder);
 	if (!c.wrong)

@@ -127,6 +127,17 @@ check_zones(struct app *app)
 	return NULL;
 }
 
+/* At a terminal the folders are those that the unit gives the service. */
+void
+app_folders(void)
+{
+	static const char running_credentials[] = "/run/credentials/alumhub-bot.service";
+
+	setenv("STATE_DIRECTORY", "/var/lib/alumhub-bot", 0);
+	setenv("CREDENTIALS_DIRECTORY",
+	    access(running_credentials, X_OK) ? "/etc/alumhub-bot" : running_credentials, 0);
+}
+
 int
 app_read(struct app *app, const struct arguments *arguments)
 {
@@ -134,6 +145,7 @@ app_read(struct app *app, const struct arguments *arguments)
 	const char *database;
 
 	app->arguments = arguments;
+	app_folders();
 	app->conf = conf_load(arguments->config, engine_settings(features), &why);
 	if (!app->conf)
 		return complain(EXIT_CONFIG, why);

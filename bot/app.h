@@ -41,6 +41,8 @@ struct app {
 
 extern const struct feature *const features[];
 
+/* Names the installed folders in the environment where systemd did not. */
+void app_folders(void);
 /* Reads configuration, words, partners, zones. EXIT_DONE, or a status after a complaint on standard error. */
 int app_read(struct app *app, const struct arguments *arguments);
 /* Opens key and database too. `lock`: as the one who writes. */
@@ -58,6 +60,10 @@ int chat_main(struct app *app);
 int run_main(struct app *app);
 int check_main(struct app *app);
 int version_main(void);
+/* Reads the configuration alone: it has neither state nor secrets. */
+int egress_main(const struct arguments *arguments);
+/* What is wrong with what the configuration lets the egress proxy reach: free() it, or NULL. */
+char *egress_check(const struct conf *conf);
 int invite_main(struct app *app);
 int status_main(struct app *app);
 int erase_main(struct app *app);

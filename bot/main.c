@@ -15,6 +15,7 @@ static const char usage[] =
     "  status [--json]           how it goes\n"
     "  backup FILE | restore FILE\n"
     "  erase                     reads NETWORK:ID lines, forgets each\n"
+    "  egress                    the way out of the split service: a proxy to allowed hosts\n"
     "  version\n";
 
 static const struct {
@@ -87,6 +88,8 @@ main(int argc, char **argv)
 		return wrong("expected a command", "");
 	if (!strcmp(command, "version"))
 		return version_main();
+	if (!strcmp(command, "egress"))
+		return egress_main(&a);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		int status;
 

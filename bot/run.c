@@ -387,7 +387,10 @@ run_main(struct app *app)
 		return EXIT_CONFIG;
 	}
 	s.loop = loop_new();
-	s.http = http_new(s.loop, &(struct http_options){.user_agent = "alumhub-bot"});
+	s.http = http_new(s.loop, &(struct http_options){.user_agent = "alumhub-bot",
+				      .proxy = conf_has(app->conf, "egress")
+						   ? conf_text(app->conf, "egress", NULL, "socket")
+						   : NULL});
 	s.pages = http_lane_new(s.http,
 	    &(struct http_lane_options){
 		.name = "pages", .connections = 4, .public_only = true, .compressed = true});

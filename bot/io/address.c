@@ -86,3 +86,21 @@ address_public(const struct sockaddr *address)
 	}
 	return false;
 }
+
+bool
+address_private(const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+		uint32_t ip = ntohl(in->sin_addr.s_addr);
+
+		return ip >> 24 == 10 || ip >> 20 == IP(172, 16, 0, 0) >> 20 ||
+		       ip >> 16 == IP(192, 168, 0, 0) >> 16;
+	}
+	if (address->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)address;
+
+		return (in->sin6_addr.s6_addr[0] & 0xfe) == 0xfc;
+	}
+	return false;
+}

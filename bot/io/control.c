@@ -1,23 +1,20 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "io/control.h"
 #include "io/loop.h"
 #include "io/timer.h"
+#include "unix_socket.h"
 
 enum {
 	REQUEST_MS = 5000, /* for the line to come whole */
 	REPLY_MS = 5000,   /* for the reply to be read */
-	BACKLOG = 16,
 };
 
 struct control_client {
@@ -41,39 +38,6 @@ struct control {
 	struct control_client *clients;
 	int count;
 };
-
-/* A path longer than sun_path goes through its folder's descriptor, which *folder gets. */
-static int
-address(const char *path, struct sockaddr_un *un, int *folder)
-{
-	const char *slash = strrchr(path, '/');
-	char *parent;
-	int n;
-
-	*folder = -1;
-	memset(un, 0, sizeof(*un));
-	un->sun_family = AF_UNIX;
-	n = snprintf(un->sun_path, sizeof(un->sun_path), "%s", path);
-	if (n >= 0 && (size_t)n < sizeof(un->sun_path))
-		return 0;
-	if (!slash) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	parent = memory_string(path);
-	parent[slash - path] = 0;
-	*folder = open(slash == path ? "/" : parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	free(parent);
-	if (*folder < 0)
-		return -1;
-	n = snprintf(un->sun_path, sizeof(un->sun_path), "/proc/self/fd/%d%s", *folder, slash);
-	if (n >= 0 && (size_t)n < sizeof(un->sun_path))
-		return 0;
-	close(*folder);
-	*folder = -1;
-	errno = ENAMETOOLONG;
-	return -1;
-}
 
 static void
 client_leave(struct control_client *client)
@@ -163,27 +127,10 @@ struct control *
 control_open(struct loop *loop, const char *path, control_fn *fn, void *ctx)
 {
 	struct control *control;
-	struct sockaddr_un un;
-	int folder, wrong, fd;
+	int fd = unix_listen(path, 0600);
 
-	if (address(path, &un, &folder) != 0)
+	if (fd < 0)
 		return NULL;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unlink(path);
-	/* Nobody can connect between bind and listen, so the mode is in time. */
-	wrong = fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 ||
-		chmod(path, 0600) != 0 || listen(fd, BACKLOG) != 0;
-	if (wrong) {
-		wrong = errno;
-		if (fd >= 0)
-			close(fd);
-		if (folder >= 0)
-			close(folder);
-		errno = wrong;
-		return NULL;
-	}
-	if (folder >= 0)
-		close(folder);
 	control = memory_new(sizeof(*control));
 	control->loop = loop;
 	control->fd = fd;
@@ -342,13 +289,9 @@ int
 control_ask(const char *path, const char *line, int timeout_ms, struct buf *reply)
 {
 	struct buf all = {.maximum = CONTROL_ASK_MAX + 32};
-	struct sockaddr_un un;
-	int folder, fd, status = -1, wrong;
+	int fd = unix_connect(path), status = -1, wrong;
 
-	if (address(path, &un, &folder) != 0)
-		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof(un)) == 0) {
+	if (fd >= 0) {
 		write_some(fd, line, strlen(line));
 		write_some(fd, "\n", 1);
 		if (read_reply(fd, timeout_ms, &all) == 0)
@@ -356,8 +299,6 @@ control_ask(const char *path, const char *line, int timeout_ms, struct buf *repl
 	}
 	wrong = errno;
 	buf_free(&all);
-	if (folder >= 0)
-		close(folder);
 	if (fd >= 0)
 		close(fd);
 	errno = wrong;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "http_lane.h"
@@ -18,6 +19,22 @@ copy(const char *string)
 	return string ? memory_string(string) : NULL;
 }
 
+/* It stands in a URL, where only a whole path means a UNIX socket. */
+static char *
+whole_path(const char *path)
+{
+	char folder[4096];
+	char *whole;
+	size_t room;
+
+	if (!path || path[0] == '/' || !getcwd(folder, sizeof(folder)))
+		return copy(path);
+	room = strlen(folder) + strlen(path) + 2;
+	whole = memory_new(room);
+	snprintf(whole, room, "%s/%s", folder, path);
+	return whole;
+}
+
 struct http *
 http_new(struct loop *loop, const struct http_options *options)
 {
@@ -28,7 +45,7 @@ http_new(struct loop *loop, const struct http_options *options)
 	http->loop = loop;
 	if (options) {
 		http->user_agent = copy(options->user_agent);
-		http->proxy = copy(options->proxy);
+		http->proxy = whole_path(options->proxy);
 		http->ca_file = copy(options->ca_file);
 	}
 	return http;

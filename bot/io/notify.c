@@ -57,6 +57,12 @@ notify_alive(void)
 	sd_notify(0, "WATCHDOG=1");
 }
 
+int
+notify_socket(void)
+{
+	return sd_listen_fds(0) == 1 ? SD_LISTEN_FDS_START : -1;
+}
+
 /* systemd names the device and inode of the stream it gave us. */
 bool
 notify_journal(void)

@@ -16,6 +16,9 @@ void notify_stopping(void);
 int64_t notify_watchdog_ms(void);
 void notify_alive(void);
 
+/* The one socket that systemd listens on for this service; -1 when there is none. */
+int notify_socket(void);
+
 /* Whether standard error is the journal's. */
 bool notify_journal(void);
 
