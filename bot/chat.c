@@ -91,14 +91,28 @@ move_clock(struct chat *c, int64_t target_ms)
 	settle(c);
 }
 
-/* "+48h", "+3d", "+30m", or "2027-03-26T01:59 Asia/Jerusalem". */
+/* "2027-03-26T01:59 Asia/Jerusalem" as unix ms. */
+static bool
+clock_named(const struct chat *c, const char *text, int64_t *ms)
+{
+	char wall[40], zone_name[64] = "UTC";
+	struct civil civil;
+	const struct zone *zone;
+
+	if (sscanf(text, "%39s %63s", wall, zone_name) < 1 || !civil_read(wall, &civil))
+		return false;
+	zone = zone_find(c->app->zones, zone_name);
+	if (zone)
+		*ms = zone_instant(zone, &civil) * 1000;
+	return zone;
+}
+
+/* "+48h", "+3d", "+30m", or a wall time and its zone. */
 static bool
 clock_line(struct chat *c, const char *text)
 {
 	int64_t now = now_ms(c), n;
-	char *end, wall[40], zone_name[64] = "UTC";
-	struct civil civil;
-	const struct zone *zone;
+	char *end;
 
 	text += strspn(text, " ");
 	if (!c->frozen_ms)
@@ -109,12 +123,8 @@ clock_line(struct chat *c, const char *text)
 		move_clock(c, now + n);
 		return true;
 	}
-	if (sscanf(text, "%39s %63s", wall, zone_name) < 1 || !civil_read(wall, &civil))
+	if (!clock_named(c, text, &n))
 		return false;
-	zone = zone_find(c->app->zones, zone_name);
-	if (!zone)
-		return false;
-	n = zone_instant(zone, &civil) * 1000;
 	if (n < now)
 		c->frozen_ms = n;
 	move_clock(c, n);
@@ -198,6 +208,17 @@ hint(const struct app *app)
 	}
 }
 
+/* A new state that begins with a clock has never known another: what repeats every week must not
+ * fall on the weekday of today. */
+static void
+begin(struct chat *c, const char *line)
+{
+	if (!strncmp(line, "## ", 3) && engine_is_new(c->app->engine))
+		clock_named(c, line + 3, &c->frozen_ms);
+	engine_start(c->app->engine);
+	settle(c);
+}
+
 int
 chat_main(struct app *app)
 {
@@ -221,21 +242,25 @@ chat_main(struct app *app)
 	c.console = console_new(stdout, terminal);
 	console_language(c.console, app->arguments->language);
 	engine_add(app->engine, c.console);
-	engine_start(app->engine);
-	settle(&c);
 	if (terminal) {
+		begin(&c, "");
 		hint(app);
 		console_line(c.console, app->arguments->as, "/start");
 		settle(&c);
-		fputs("> ", stdout);
-		fflush(stdout);
 	}
-	while (getline(&line, &room, stdin) > 0) {
-		one_line(&c, line);
+	for (bool first = !terminal;; first = false) {
+		bool more;
+
 		if (terminal) {
 			fputs("> ", stdout);
 			fflush(stdout);
 		}
+		more = getline(&line, &room, stdin) > 0;
+		if (first)
+			begin(&c, more ? line : "");
+		if (!more)
+			break;
+		one_line(&c, line);
 	}
 	free(line);
 	return EXIT_DONE;

@@ -72,6 +72,12 @@ start_turn(struct turn *t, void *ctx)
 				db_run(t->db, &start, V(j->name, t->now));
 }
 
+bool
+engine_is_new(struct engine *e)
+{
+	return db_number(e->db, &soonest, NONE, 0) == 0;
+}
+
 void
 job_start(struct engine *e)
 {

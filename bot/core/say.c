@@ -357,16 +357,23 @@ about(struct turn *t, int64_t delivery, enum op op)
 	return w && w->account ? w : NULL;
 }
 
-void
-edit_delivery(struct turn *t, int64_t delivery, struct card *card)
+static bool
+edit_known(struct turn *t, int64_t delivery, struct card *card)
 {
 	struct wanted *w = about(t, delivery, OP_EDIT);
 
 	if (!w)
-		return;
+		return false;
 	w->parcel.card = card_split(t->arena, card, w->network->transport->text_scalars)[0];
 	outbox_want(t, w);
 	offer(t, w, w->parcel.card);
+	return true;
+}
+
+void
+edit_delivery(struct turn *t, int64_t delivery, struct card *card)
+{
+	edit_known(t, delivery, card);
 }
 
 /* What was not yet said is never said. */
@@ -421,9 +428,8 @@ edit(struct turn *t, struct card *card)
 		return;
 	}
 	if (!t->event || t->event->kind != EVENT_PRESS || !t->event->message || t->group) {
-		if (t->pressed && !t->group && t->chosen)
-			edit_delivery(t, t->pressed, card);
-		else
+		/* Of a message that is no longer known nothing can be edited. */
+		if (!t->pressed || t->group || !t->chosen || !edit_known(t, t->pressed, card))
 			say(t, card);
 		return;
 	}

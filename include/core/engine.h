@@ -79,6 +79,8 @@ void engine_free(struct engine *engine);
 
 /* A network joins: its cursor and state are read and it is opened. */
 void engine_add(struct engine *engine, struct transport *transport);
+/* Whether this state has never been started. */
+bool engine_is_new(struct engine *engine);
 /* Everybody begins to listen; what a crash left "trying" becomes uncertain or, where repeating is
  * safe, waits. */
 void engine_start(struct engine *engine);
