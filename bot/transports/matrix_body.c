@@ -42,6 +42,34 @@ put_both(struct bodies *b, const char *text, size_t length)
 }
 
 static bool
+begins_word(char before)
+{
+	return before == 0 || strchr(" \n([\"", before) != NULL;
+}
+
+/* Our own words: where they name a command it is written as people type it here, because Element
+ * keeps the slash for itself. */
+static void
+put_ours(struct bodies *b, const char *text)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; text[i]; i++) {
+		char before = i		      ? text[i - 1]
+			      : b->plain.length ? b->plain.bytes[b->plain.length - 1]
+						: 0;
+
+		if (text[i] != '/' || text[i + 1] < 'a' || text[i + 1] > 'z' ||
+		    !begins_word(before))
+			continue;
+		put_both(b, text + from, i - from);
+		put_both(b, "!", 1);
+		from = i + 1;
+	}
+	put_both(b, text + from, strlen(text + from));
+}
+
+static bool
 is_address(const char *link)
 {
 	return link && (strncmp(link, "https://", 8) == 0 || strncmp(link, "http://", 7) == 0);
@@ -92,12 +120,16 @@ close_tags(struct bodies *b, const struct span *span)
 static void
 put_span(struct bodies *b, const struct span *span)
 {
-	/* Each line of a stranger's words in an isolate of its own. */
-	const char *text =
-	    span->style & SPAN_NAME ? text_isolate(b->arena, span->text) : span->text;
+	const char *theirs;
 
 	open_tags(b, span);
-	put_both(b, text, strlen(text));
+	if (span->style & SPAN_NAME) {
+		/* Each line of a stranger's words in an isolate of its own. */
+		theirs = text_isolate(b->arena, span->text);
+		put_both(b, theirs, strlen(theirs));
+	} else {
+		put_ours(b, span->text);
+	}
 	close_tags(b, span);
 }
 

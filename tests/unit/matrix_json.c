@@ -301,6 +301,28 @@ matrix_body_has_allowed_tags_only_and_is_whole_without(void **state)
 	json_decref(content);
 }
 
+/* Element keeps the slash for itself; what a stranger wrote stays as it is. */
+static void
+matrix_body_writes_commands_as_they_are_typed(void **state)
+{
+	struct card *card = card_new(arena);
+	json_t *content;
+
+	(void)state;
+	card_text(card, "/help, and/or (/events)\n", 0);
+	card_text(card, "/check 5", SPAN_CODE);
+	card_text(card, " ", 0);
+	card_name(card, "/start");
+	card_text(card, " /5 https://h/path", 0);
+	content = matrix_body_message(card, true, NULL);
+	assert_string_equal(text(content, "body"),
+	    "!help, and/or (!events)\n!check 5 \xe2\x81\xa8/start\xe2\x81\xa9 /5 https://h/path");
+	assert_string_equal(text(content, "formatted_body"),
+	    "!help, and/or (!events)<br><code>!check 5</code> "
+	    "\xe2\x81\xa8/start\xe2\x81\xa9 /5 https://h/path");
+	json_decref(content);
+}
+
 static void
 matrix_body_links_only_to_the_web(void **state)
 {
@@ -375,6 +397,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(matrix_body_of_a_plain_card_has_no_html, make, clear),
     cmocka_unit_test_setup_teardown(
 	matrix_body_has_allowed_tags_only_and_is_whole_without, make, clear),
+    cmocka_unit_test_setup_teardown(
+	matrix_body_writes_commands_as_they_are_typed, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_links_only_to_the_web, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_of_an_edit_holds_both, make, clear),
     cmocka_unit_test_setup_teardown(matrix_file_opens_what_was_sealed, make, clear),
