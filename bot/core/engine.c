@@ -440,6 +440,21 @@ spoken(struct turn *t, const struct event *event)
 	return words_speaks(t->words, hint) ? arena_string(t->arena, hint) : t->language;
 }
 
+static void
+answer(struct turn *t, const struct event *event)
+{
+	if (event->kind == EVENT_UNREADABLE)
+		say(t, words(t, "engine.unreadable", NULL));
+	else if (event->kind == EVENT_RENEWED)
+		say(t, words(t, "engine.renewed", NULL));
+	else if (event->kind == EVENT_EDITED && !event->group)
+		happen(t, HAPPENED_EDITED);
+	else if (event->kind == EVENT_PRESS)
+		route_press(t);
+	else if (event->kind == EVENT_MESSAGE)
+		route_message(t);
+}
+
 /* One event as a turn. */
 static void
 event_turn(struct turn *t, void *ctx)
@@ -473,14 +488,7 @@ event_turn(struct turn *t, void *ctx)
 	people_back(t);
 	if (event->kind == EVENT_REACHABLE || too_fast(t))
 		return;
-	if (event->kind == EVENT_UNREADABLE)
-		say(t, words(t, "engine.unreadable", NULL));
-	else if (event->kind == EVENT_EDITED && !event->group)
-		happen(t, HAPPENED_EDITED);
-	else if (event->kind == EVENT_PRESS)
-		route_press(t);
-	else if (event->kind == EVENT_MESSAGE)
-		route_message(t);
+	answer(t, event);
 }
 
 static void

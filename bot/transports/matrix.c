@@ -236,6 +236,7 @@ matrix_close(struct transport *transport)
 		matrix_crypto_free(m->crypto);
 	matrix_state_free(m->own);
 	json_decref(m->spoke);
+	json_decref(m->to_tell);
 	free_loaded(m);
 	free_strings(m);
 	arena_free(m->arena);

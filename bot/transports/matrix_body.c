@@ -55,7 +55,7 @@ put_ours(struct bodies *b, const char *text)
 	size_t from = 0;
 
 	for (size_t i = 0; text[i]; i++) {
-		char before = i		      ? text[i - 1]
+		char before = i			? text[i - 1]
 			      : b->plain.length ? b->plain.bytes[b->plain.length - 1]
 						: 0;
 

@@ -138,7 +138,20 @@ matrix_crypto_renew(struct matrix_crypto *c, const char *device, int64_t now_ms)
 		matrix_state_each(c->state, gone[i], drop_row, c);
 	matrix_room_renew(c);
 	matrix_account_renew(c);
+	matrix_state_put(c->state, "renewed", json_true());
 	matrix_account_step(c);
+}
+
+bool
+matrix_crypto_renewed(const struct matrix_crypto *c)
+{
+	return matrix_state_has(c->state, "renewed");
+}
+
+void
+matrix_crypto_renewal_noted(struct matrix_crypto *c)
+{
+	matrix_state_drop(c->state, "renewed");
 }
 
 enum matrix_standing

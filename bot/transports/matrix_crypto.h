@@ -68,6 +68,10 @@ void matrix_crypto_free(struct matrix_crypto *crypto);
  * (cross-signing), what is known of other people and which rooms are encrypted stay. */
 void matrix_crypto_renew(struct matrix_crypto *crypto, const char *device, int64_t now_ms);
 
+/* Whether keys were made anew, by any start until it was noted: people must hear of it. */
+bool matrix_crypto_renewed(const struct matrix_crypto *crypto);
+void matrix_crypto_renewal_noted(struct matrix_crypto *crypto);
+
 enum matrix_standing matrix_crypto_standing(const struct matrix_crypto *crypto);
 /* Whether this device is signed by the bot's identity as far as the server said. */
 bool matrix_crypto_signed(const struct matrix_crypto *crypto);

@@ -105,6 +105,7 @@ struct matrix {
 	double joins; /* that may go now */
 	int64_t joins_ms;
 	int64_t ignored_invites;
+	json_t *to_tell; /* matrix_renew.c: whose chat has new keys and who were not told */
 	json_t *spoke; /* room: ms on the loop's clock when somebody last spoke to us in private */
 };
 
@@ -230,6 +231,11 @@ size_t matrix_work_rows(struct matrix *m, const struct state_row **rows);
 void matrix_work_kept(struct matrix *m);
 bool matrix_work_keep(struct matrix *m);
 void matrix_work_close(struct matrix *m);
+
+/* ---- matrix_renew.c ---- */
+
+/* Some of those who must hear that our keys are new. */
+void matrix_renew_step(struct matrix *m);
 
 /* ---- matrix_send.c ---- */
 

@@ -228,6 +228,7 @@ matrix_work(void *ctx)
 			return;
 		}
 		matrix_sync_late(m);
+		matrix_renew_step(m);
 	}
 	for (int i = 0; more && i < ROUNDS; i++) {
 		more = matrix_send_held(m);

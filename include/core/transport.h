@@ -28,6 +28,8 @@ enum event_kind {
 	EVENT_GONE,	 /* the account does not exist any more: erase */
 	EVENT_MOVED,	 /* the chat `where` is now `new_where` (migration, room upgrade) */
 	EVENT_FETCHED,	 /* the bytes of a media handle that was asked for (or `media.failed`) */
+	EVENT_RENEWED,	 /* Matrix: our keys had to be made anew, and what was written lately may be
+			    lost: one clear sentence is due */
 	EVENT_UNREADABLE, /* something came that could not be decrypted or understood: one clear
 			     sentence is due */
 };

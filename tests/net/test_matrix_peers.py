@@ -209,17 +209,24 @@ def matrix_peers_old_state_makes_a_new_device():
         assert s.wait(lambda: "NEWDEV1" in s.devices[BOT] and "BOTDEV" not in s.devices[BOT], 20), \
             s.devices[BOT].keys()
         assert s.wait(lambda: len(s.devices[BOT]["NEWDEV1"]["signatures"][BOT]) > 1, 15)
+        assert s.wait(lambda: told(peer), 15), "nobody is told of the new device"
         before = len(s.ledger(ROOM))
-        time.sleep(1)
         peer.anew()
         peer.say("!help")
         assert s.wait(lambda: len(s.ledger(ROOM)) > before, 15), "mute after a new device"
         assert len(peer.read_all()[-1]) > 20, peer.read_all()
         expect(s.logins, 1)
+        expect(told(peer), 1)
         expect(b.stop()[0], 0)
         b.start()
         assert b.ready()
-        expect(s.logins, 1)
+        time.sleep(0.5)
+        expect((s.logins, told(peer)), (1, 1))
+
+
+def told(peer):
+    """How often it was said that the keys are new."""
+    return len([text for text in peer.read_all() if "new keys" in text])
 
 
 def matrix_peers_what_an_old_state_cannot_read_is_said():
@@ -271,6 +278,11 @@ def matrix_peers_old_state_without_password_ends_with_77():
         b.start()
         expect(b.process.wait(20), 77)
         assert "password_file" in b.said(), b.said()[-2000:]
+        expect(told(peer), 0)
+        b.configure(TOKEN, PASSWORD)
+        b.start()
+        assert b.ready()
+        assert s.wait(lambda: told(peer) == 1, 20), "nobody is told of the new device"
 
 
 def matrix_peers_a_second_device_reads_on():

@@ -307,8 +307,14 @@ matrix_crypto_wrong_key_does_not_open(void **state)
 static void
 new_device(struct client *m, const char *device)
 {
+	assert_false(matrix_crypto_renewed(m->crypto));
 	snprintf(m->device, sizeof(m->device), "%s", device);
 	matrix_crypto_renew(m->crypto, device, m->world->now_ms);
+	assert_true(matrix_crypto_renewed(m->crypto));
+	client_stop(m);
+	client_start(m);
+	assert_true(matrix_crypto_renewed(m->crypto));
+	matrix_crypto_renewal_noted(m->crypto);
 }
 
 static void
