@@ -158,19 +158,12 @@ install: programs
 		(umask 277 && head -c 32 /dev/urandom >$(DESTDIR)/etc/alumhub-bot/state-key)
 
 # Prints figures; nothing here asserts a time.
+$(B)/bench/slow_sync.so: tests/bench/preload/slow_sync.c
+	@mkdir -p $(@D)
+	$(CC) $(STD) $(WARN) -O2 -fPIC -shared $< -o $@
 bench: deps
-	@$(MAKE) --no-print-directory -s programs $(BENCH_BIN)
-	@mkdir -p $(B)/bench
-	@{ echo '| what | figure |'; echo '|---|---|'; \
-	$(B)/bench-store | sed 's/^/| store | /; s/$$/ |/'; \
-	$(B)/bench-http 50000 | sed 's/^/| http | /; s/$$/ |/'; \
-	$(B)/bench-telegram backlog 20000 2>/dev/null | sed 's/^/| backlog | /; s/$$/ |/'; \
-	$(B)/bench-telegram rate 50 5 0 2>/dev/null | sed 's/^/| near | /; s/$$/ |/'; \
-	$(B)/bench-telegram start 2>/dev/null | sed 's/^/| start | /; s/$$/ |/'; \
-	$(B)/bench-announce 50000 2>/dev/null | sed 's/^/| announce | /; s/$$/ |/'; \
-	$(B)/bench-announce limit 600 30 2>/dev/null | sed 's/^/| announce at 30/s | /; s/$$/ |/'; \
-	$(B)/bench-round 50000 | sed 's/^/| round | /; s/$$/ |/'; \
-	$(B)/bench-matrix | sed 's/^/| matrix | /; s/$$/ |/'; } | tee $(B)/bench/figures.md
+	@$(MAKE) --no-print-directory -s programs $(BENCH_BIN) $(B)/bench/slow_sync.so
+	@tests/bench/run $(ONLY)
 
 SECONDS := 10
 fuzz: test-deps

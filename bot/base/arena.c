@@ -149,6 +149,18 @@ arena_string(struct arena *a, const char *string)
 }
 
 char *
+arena_join(struct arena *a, const char *first, const char *second)
+{
+	size_t n = strlen(first), m = strlen(second);
+	char *p = arena_alloc(a, n + m + 1);
+
+	memcpy(p, first, n);
+	memcpy(p + n, second, m);
+	p[n + m] = 0;
+	return p;
+}
+
+char *
 arena_print(struct arena *a, const char *format, ...)
 {
 	char small[256], *p;

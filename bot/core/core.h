@@ -400,6 +400,8 @@ void post_feed_take_back(struct turn *t, int64_t post, enum delivery_state state
 
 /* work.c */
 void work_launch(struct engine *e);
+/* Forgets what was begun since `before` headed the list: its turn was taken back. */
+void work_undo(struct engine *e, const struct running *before);
 void work_free(struct engine *e);
 
 /* status.c */

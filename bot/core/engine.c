@@ -320,30 +320,55 @@ turn_begin(struct turn *t, struct engine *e, struct ours *ours)
 	db_arena(e->db, e->arena);
 }
 
-bool
-turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *, void *), void *ctx)
+/* The turn itself, whatever holds it; false when it failed. */
+static bool
+turn_do(struct engine *e, struct turn *t, void (*run)(struct turn *, void *), void *ctx)
 {
-	int64_t first = e->next_delivery;
-	bool good;
-
-	db_savepoint(e->db);
 	run(t, ctx);
 	if (!db_failed(e->db)) {
 		converse_keep(t);
 		outbox_keep(t);
 	}
-	good = !db_failed(e->db);
+	db_rows_end(e->db);
 	e->counts.turns++;
-	if (good) {
+	return !db_failed(e->db);
+}
+
+/* What a savepoint held besides rows. */
+struct mark {
+	int64_t first_delivery;
+	const struct running *running;
+};
+
+static struct mark
+mark_set(struct engine *e)
+{
+	db_savepoint(e->db);
+	return (struct mark){e->next_delivery, e->running};
+}
+
+static void
+mark_undo(struct engine *e, struct mark mark)
+{
+	db_savepoint_undo(e->db);
+	ship_undo(e, mark.first_delivery);
+	work_undo(e, mark.running);
+}
+
+bool
+turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *, void *), void *ctx)
+{
+	struct mark mark = mark_set(e);
+
+	if (turn_do(e, t, run, ctx)) {
 		db_savepoint_keep(e->db);
-	} else {
-		log_event(LOG_ERROR, "turn.failed", "feature=%s reason=%s",
-		    t->feature ? t->feature->name : "engine", db_failure(e->db));
-		e->counts.failed_turns++;
-		db_savepoint_undo(e->db);
-		ship_undo(e, first);
+		return !db_failed(e->db);
 	}
-	return good;
+	log_event(LOG_ERROR, "turn.failed", "feature=%s reason=%s",
+	    t->feature ? t->feature->name : "engine", db_failure(e->db));
+	e->counts.failed_turns++;
+	mark_undo(e, mark);
+	return false;
 }
 
 void
@@ -521,25 +546,59 @@ set_aside(struct engine *e, struct network *n, const struct event *event, const 
 	turn_run(e, &t, say_failed, (void *)(uintptr_t)event);
 }
 
-static void
-event_came(struct engine *e, struct network *n, const struct event *event)
+/* False: its turn failed, and nothing of it is kept (`alone`), or the caller takes all back. */
+static bool
+event_came(struct engine *e, struct network *n, const struct event *event, bool alone)
 {
 	struct turn t;
 	struct ours ours;
+	bool good;
 
 	e->counts.events++;
 	if (event->id &&
 	    !db_run(e->db, &inbox_add, V(n->number, event->id, engine_now_ms(e) / 1000))) {
 		e->counts.duplicates++;
-		return;
+		return !db_failed(e->db);
 	}
 	if (event->kind == EVENT_UNREADABLE && event->raw)
 		set_aside(e, n, event, "unreadable");
 	turn_begin(&t, e, &ours);
 	ours.network = n;
-	if (!turn_run(e, &t, event_turn, (void *)(uintptr_t)event))
-		set_aside(e, n, event, "turn failed");
+	if (alone) {
+		good = turn_run(e, &t, event_turn, (void *)(uintptr_t)event);
+		if (!good)
+			set_aside(e, n, event, "turn failed");
+	} else {
+		good = turn_do(e, &t, event_turn, (void *)(uintptr_t)event);
+	}
 	arena_forget(e->arena);
+	return good;
+}
+
+/* A savepoint copies every page that is written under it, so all turns of a batch share one. When a
+ * turn fails all are taken back and run again, each in a savepoint of its own: the broken one costs
+ * only itself. */
+static void
+events_came(struct engine *e, struct network *n, const struct batch *batch)
+{
+	struct engine_counts counts = e->counts;
+	bool good = batch->event_count > 1;
+	struct mark mark;
+
+	if (good) {
+		mark = mark_set(e);
+		for (size_t i = 0; i < batch->event_count && good; i++)
+			good = event_came(e, n, &batch->events[i], false);
+		if (good) {
+			db_savepoint_keep(e->db);
+			return;
+		}
+		mark_undo(e, mark);
+		e->counts = counts;
+		arena_forget(e->arena);
+	}
+	for (size_t i = 0; i < batch->event_count; i++)
+		event_came(e, n, &batch->events[i], true);
 }
 
 static void
@@ -569,8 +628,7 @@ transport_came(void *engine, struct transport *transport, const struct batch *ba
 	db_begin(e->db);
 	e->in_transaction = true;
 	outbox_fates(e);
-	for (size_t i = 0; i < batch->event_count; i++)
-		event_came(e, n, &batch->events[i]);
+	events_came(e, n, batch);
 	db_arena(e->db, e->arena);
 	state_keep(e, n, batch->state, batch->state_count);
 	if (batch->cursor)

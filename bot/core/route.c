@@ -173,13 +173,13 @@ in_private(struct turn *t, const struct command *c)
 {
 	const char *start = ((struct ours *)t->private)->network->transport->link_start;
 	struct card *card = words(t, "engine.in_private", NULL);
-	const char *key = arena_print(t->arena, "menu.%s", c->name);
+	const char *key = arena_join(t->arena, "menu.", c->name);
 
 	if (*start)
 		card_choice_link(card,
 		    words_has(t->words, key) ? words_flat(t, key, NULL)
-					     : arena_print(t->arena, "/%s", c->name),
-		    arena_print(t->arena, "%s%s", start, c->name));
+					     : arena_join(t->arena, "/", c->name),
+		    arena_join(t->arena, start, c->name));
 	say(t, card);
 }
 
@@ -227,7 +227,7 @@ route_ways_out(struct turn *t, struct card *card, bool back)
 void
 choose_command(struct turn *t, struct card *card, const char *command)
 {
-	card_choice(card, words_flat(t, arena_print(t->arena, "menu.%s", command), NULL),
+	card_choice(card, words_flat(t, arena_join(t->arena, "menu.", command), NULL),
 	    "engine.command", command);
 }
 
@@ -352,7 +352,7 @@ unknown(struct turn *t)
 		return;
 	if (command) {
 		card = words(t, "engine.did_you_mean", "command",
-		    words_flat(t, arena_print(t->arena, "menu.%s", command), NULL), NULL);
+		    words_flat(t, arena_join(t->arena, "menu.", command), NULL), NULL);
 		choose_command(t, card, command);
 	} else {
 		card = words(t, "engine.unknown", NULL);

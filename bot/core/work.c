@@ -116,6 +116,17 @@ work_start(struct turn *t, const char *name, const char *key, struct blob input)
 	return true;
 }
 
+void
+work_undo(struct engine *e, const struct running *before)
+{
+	while (e->running != before) {
+		struct running *r = e->running;
+
+		e->running = r->next;
+		running_free(r);
+	}
+}
+
 /* After the commit: what the turn wrote is what the work reads. */
 void
 work_launch(struct engine *e)

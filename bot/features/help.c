@@ -17,7 +17,7 @@ help(struct turn *t)
 		buf_string(&lines, "\n/");
 		buf_string(&lines, c->name);
 		buf_string(&lines, " — ");
-		buf_string(&lines, words_flat(t, arena_print(t->arena, "help.%s", c->name), NULL));
+		buf_string(&lines, words_flat(t, arena_join(t->arena, "help.", c->name), NULL));
 	}
 	card_text(card, lines.bytes ? lines.bytes : "", 0);
 	buf_free(&lines);

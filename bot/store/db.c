@@ -317,8 +317,8 @@ rows_end(struct rows *r)
 		r->next->before = r->before;
 }
 
-static void
-all_rows_end(struct db *db)
+void
+db_rows_end(struct db *db)
 {
 	while (db->open)
 		rows_end(db->open);
@@ -541,7 +541,7 @@ db_begin(struct db *db)
 
 	if (db->dead)
 		return;
-	all_rows_end(db);
+	db_rows_end(db);
 	failure_clear(db);
 	db->depth = 0;
 	if (db->own_arena)
@@ -557,7 +557,7 @@ db_begin(struct db *db)
 void
 db_rollback(struct db *db)
 {
-	all_rows_end(db);
+	db_rows_end(db);
 	if (db->dead)
 		return;
 	if (!sqlite3_get_autocommit(db->handle))
@@ -571,7 +571,7 @@ db_commit(struct db *db)
 {
 	int rc;
 
-	all_rows_end(db);
+	db_rows_end(db);
 	if (db->failed) {
 		db_rollback(db);
 		return false;
@@ -599,7 +599,7 @@ db_savepoint(struct db *db)
 {
 	int rc;
 
-	all_rows_end(db);
+	db_rows_end(db);
 	if (!db->failed) {
 		rc = control(db, &savepoint);
 		if (rc != SQLITE_OK)
@@ -629,7 +629,7 @@ db_savepoint_keep(struct db *db)
 	char reason[REASON_BYTES];
 	int rc;
 
-	all_rows_end(db);
+	db_rows_end(db);
 	if (failed_outside(db)) {
 		db->depth--;
 	} else if (db->failed) {
@@ -648,7 +648,7 @@ db_savepoint_keep(struct db *db)
 void
 db_savepoint_undo(struct db *db)
 {
-	all_rows_end(db);
+	db_rows_end(db);
 	if (failed_outside(db))
 		db->depth--;
 	else
@@ -930,7 +930,7 @@ db_checkpoint(struct db *db)
 {
 	int rc, log = 0, moved = 0;
 
-	all_rows_end(db);
+	db_rows_end(db);
 	if (db->dead || !sqlite3_get_autocommit(db->handle))
 		return false;
 	/* Whoever is reading is not waited for: the caller comes again later. */

@@ -20,6 +20,8 @@ void *arena_alloc(struct arena *arena, size_t bytes);
 char *arena_copy(struct arena *arena, const void *bytes, size_t length);
 /* A copy of a string; NULL stays NULL. */
 char *arena_string(struct arena *arena, const char *string);
+/* Two strings as one. */
+char *arena_join(struct arena *arena, const char *first, const char *second);
 char *arena_print(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Bytes handed out since the last arena_forget. */
 size_t arena_used(const struct arena *arena);

@@ -174,6 +174,8 @@ void db_fail(struct db *db, const char *reason);
 struct rows *db_query(struct db *db, struct sql *sql, const struct value *values);
 bool db_next(struct rows *rows);
 void db_done(struct rows *rows);
+/* All rows that are still open: the end of a turn that has no savepoint of its own. */
+void db_rows_end(struct db *db);
 int64_t db_int(struct rows *rows, int column);
 double db_real(struct rows *rows, int column);
 const char *db_text(struct rows *rows, int column); /* NULL for SQL's NULL */

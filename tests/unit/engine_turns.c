@@ -16,6 +16,7 @@ fail_turn(struct turn *t)
 	card_text(card, "this must not be said", 0);
 	say(t, card);
 	job_at(t, "probe.never", "", t->now, "");
+	assert_true(work_start(t, "probe.work", t->person->pseudonym, (struct blob){"", 0}));
 	people_set_language(t, t->person->id, "he");
 	turn_fail(t, "the probe wanted it");
 }
@@ -104,6 +105,25 @@ never(struct turn *t)
 	fail_msg("an order of a failed turn was kept");
 }
 
+static struct blob
+never_work(const struct work_input *input)
+{
+	(void)input;
+	fail_msg("work of a failed turn was begun");
+	return (struct blob){NULL, 0};
+}
+
+static void
+work_came(struct turn *t, struct blob result)
+{
+	(void)t;
+	(void)result;
+}
+
+static const struct work probe_works[] = {
+    {.name = "probe.work", .run = never_work, .came = work_came},
+    {0},
+};
 static const struct command probe_commands[] = {
     {.name = "probefail", .run = fail_turn, .hidden = true},
     {.name = "probeflow", .run = begin_flow, .hidden = true},
@@ -115,7 +135,7 @@ static const struct job probe_jobs[] = {
     {0},
 };
 static const struct feature feature_probe = {
-    .name = "probe", .commands = probe_commands, .jobs = probe_jobs, .flows = probe_flows};
+    .name = "probe", .commands = probe_commands, .jobs = probe_jobs, .flows = probe_flows, .works = probe_works};
 
 #define FEATURE(name) extern const struct feature feature_##name;
 #include "feature_list.h"
@@ -215,6 +235,8 @@ engine_failing_turn_costs_only_itself(void **state)
 	assert_int_equal(world_count(w, "noor", OP_SEND), 1);
 	assert_true(world_is(w, world_last(w, "noor"), "en", "engine.failed"));
 	assert_int_equal(engine_counts(w->engine).failed_turns, 1);
+	/* What went well was run twice and is counted once. */
+	assert_int_equal(engine_counts(w->engine).events, 4);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM person WHERE language = 'he'"), 0);
 	/* Set aside, sealed, for a repair; and erased after its retention. */
 	assert_int_equal(world_number(w, "SELECT count(*) FROM poisoned"), 1);
