@@ -18,11 +18,13 @@ pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 STD := -std=c17 -D_GNU_SOURCE -Iinclude -Ibot -I$(B)
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wswitch-enum -Wvla -Wformat=2 -Wno-missing-field-initializers -Werror
-# What the OpenSSF guide asks of a hardened binary and gcc 12 has.
+WARN_GCC := -Wimplicit-fallthrough -Wtrampolines -Wbidi-chars=any -Wformat-security
+# What the OpenSSF guide asks of a hardened binary and gcc 12 has; tests/system/test_binary looks.
 HARDEN := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fstack-protector-strong \
-	-fcf-protection=full -ftrivial-auto-var-init=zero -fPIE -fno-delete-null-pointer-checks \
-	-fno-strict-overflow
-HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,-z,separate-code
+	-fcf-protection=full -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr -fPIE \
+	-fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing -fexceptions
+HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,-z,separate-code,--as-needed \
+	-Wl,--no-copy-dt-needed-entries
 RELEASE := -O2 -g $(HARDEN)
 SANITIZE := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 DEPFLAGS = -MMD -MP
@@ -80,10 +82,10 @@ $(B)/feature_list.h: $(wildcard bot/features) Makefile
 
 $(B)/obj/%.o: %.c | $(B)/feature_list.h
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(RELEASE) $(DEPFLAGS) $(CFLAGS_PKG) -c $< -o $@
+	$(CC) $(STD) $(WARN) $(WARN_GCC) $(RELEASE) $(DEPFLAGS) $(CFLAGS_PKG) -c $< -o $@
 $(B)/san/%.o: %.c | $(B)/feature_list.h
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) -c $< -o $@
+	$(CC) $(STD) $(WARN) $(WARN_GCC) $(SANITIZE) $(DEPFLAGS) $(CFLAGS_PKG) -c $< -o $@
 $(B)/fuzz/obj/%.o: %.c | $(B)/feature_list.h
 	@mkdir -p $(@D)
 	clang $(STD) -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
@@ -100,9 +102,9 @@ $(B)/alumhub-bot: $(MAIN_OBJ) $(B)/libbot.a
 	$(CC) $(RELEASE) $(HARDEN_LD) $^ $(LDLIBS_PKG) -o $@
 $(B)/san/alumhub-bot: $(MAIN_SAN) $(B)/san/libbot.a
 	$(CC) $(SANITIZE) $^ $(LDLIBS_PKG) -o $@
-$(B)/alumhub-picture: $(wildcard bot/picture/*.c) $(wildcard bot/picture/*.h)
+$(B)/alumhub-picture: $(wildcard bot/picture/*.c) $(wildcard bot/picture/*.h) Makefile
 	@mkdir -p $(@D)
-	$(CC) $(STD) $(WARN) $(RELEASE) $(HARDEN_LD) $(call pkg,--cflags,$(PICTURE_PKG)) $(filter %.c,$^) \
+	$(CC) $(STD) $(WARN) $(WARN_GCC) $(RELEASE) $(HARDEN_LD) $(call pkg,--cflags,$(PICTURE_PKG)) $(filter %.c,$^) \
 		$(call pkg,--libs,$(PICTURE_PKG)) -lm -o $@
 
 $(B)/san/unit/%: tests/unit/%.c tests/unit/unit.h $(B)/san/libbot.a
@@ -140,22 +142,30 @@ test: test-deps
 	@tests/run $(ONLY)
 
 # KEY=no leaves the state key out, for a package: each machine makes its own.
+SHARE = $(DESTDIR)/usr/share
+UNITS = $(DESTDIR)/usr/lib/systemd/system
 install: programs
-	install -d $(DESTDIR)/usr/bin $(DESTDIR)/usr/lib/systemd/system $(DESTDIR)/usr/lib/sysusers.d \
-		$(DESTDIR)/usr/lib/tmpfiles.d $(DESTDIR)/usr/share/alumhub-bot/words \
-		$(DESTDIR)/usr/share/doc/alumhub-bot
+	install -d $(DESTDIR)/usr/bin $(UNITS) $(DESTDIR)/usr/lib/sysusers.d $(DESTDIR)/usr/lib/tmpfiles.d \
+		$(SHARE)/alumhub-bot/words $(SHARE)/doc/alumhub-bot $(SHARE)/man/man5 $(SHARE)/man/man8 \
+		$(SHARE)/bash-completion/completions $(SHARE)/zsh/vendor-completions
 	install -d -m 0750 $(DESTDIR)/etc/alumhub-bot
 	install -m 0755 $(B)/alumhub-bot $(B)/alumhub-picture $(DESTDIR)/usr/bin
-	install -m 0644 config/words/*.json $(DESTDIR)/usr/share/alumhub-bot/words
-	install -m 0644 config/partners.json $(DESTDIR)/usr/share/alumhub-bot
-	install -m 0644 README.md config/alumhub-bot.ini.example $(DESTDIR)/usr/share/doc/alumhub-bot
-	install -m 0644 systemd/*.service $(wildcard systemd/*.timer) $(DESTDIR)/usr/lib/systemd/system
+	install -m 0644 config/words/*.json $(SHARE)/alumhub-bot/words
+	install -m 0644 config/partners.json systemd/split.conf systemd/encrypted.conf $(SHARE)/alumhub-bot
+	install -m 0644 README.md config/alumhub-bot.ini.example $(SHARE)/doc/alumhub-bot
+	install -m 0644 config/man/alumhub-bot.8 $(SHARE)/man/man8
+	install -m 0644 config/man/alumhub-bot.ini.5 $(SHARE)/man/man5
+	install -m 0644 config/completion/alumhub-bot.bash $(SHARE)/bash-completion/completions/alumhub-bot
+	install -m 0644 config/completion/_alumhub-bot $(SHARE)/zsh/vendor-completions
+	install -m 0644 $(wildcard systemd/*.service systemd/*.socket systemd/*.timer) $(UNITS)
 	install -m 0644 systemd/alumhub-bot.sysusers $(DESTDIR)/usr/lib/sysusers.d/alumhub-bot.conf
 	install -m 0644 systemd/alumhub-bot.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/alumhub-bot.conf
 	test -e $(DESTDIR)/etc/alumhub-bot/alumhub-bot.ini || install -m 0644 \
 		config/alumhub-bot.ini.example $(DESTDIR)/etc/alumhub-bot/alumhub-bot.ini
 	test "$(KEY)" = no || test -e $(DESTDIR)/etc/alumhub-bot/state-key || \
 		(umask 277 && head -c 32 /dev/urandom >$(DESTDIR)/etc/alumhub-bot/state-key)
+	test -n "$(DESTDIR)" || ! test -d /run/systemd/system || { systemd-sysusers alumhub-bot.conf && \
+		systemd-tmpfiles --create alumhub-bot.conf && systemctl daemon-reload; }
 
 # Prints figures; nothing here asserts a time.
 $(B)/bench/slow_sync.so: tests/bench/preload/slow_sync.c

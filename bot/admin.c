@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/hosts.h"
 #include "base/memory.h"
 #include "base/partners.h"
 #include "base/words.h"
@@ -419,7 +420,7 @@ check_main(struct app *app)
 			c.wrong++;
 		}
 	}
-	why = egress_check(app->conf);
+	hosts_free(egress_hosts(app->conf, &why));
 	if (why) {
 		fprintf(stderr, "alumhub-bot: %s: [egress] %s\n", app->arguments->config, why);
 		free(why);

@@ -145,6 +145,7 @@ app_read(struct app *app, const struct arguments *arguments)
 	const char *database;
 
 	app->arguments = arguments;
+	app->unit = getenv("STATE_DIRECTORY") != NULL;
 	app_folders();
 	app->conf = conf_load(arguments->config, engine_settings(features), &why);
 	if (!app->conf)
@@ -230,6 +231,7 @@ app_engine(struct app *app, const struct engine_ports *ports, bool training)
 	    .conf = app->conf,
 	    .state_folder = app->state_folder,
 	    .manifest = app->manifest,
+	    .sandbox = app->sandbox,
 	    .training = training};
 
 	running = app;

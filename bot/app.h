@@ -37,6 +37,8 @@ struct app {
 	struct engine *engine;
 	char *state_folder, *words_folder, *partners_file, *key_file;
 	char problem[400]; /* set by the broken port */
+	char sandbox[80];  /* for status */
+	bool unit;	   /* systemd gave us a folder for the state */
 };
 
 extern const struct feature *const features[];
@@ -62,8 +64,13 @@ int check_main(struct app *app);
 int version_main(void);
 /* Reads the configuration alone: it has neither state nor secrets. */
 int egress_main(const struct arguments *arguments);
-/* What is wrong with what the configuration lets the egress proxy reach: free() it, or NULL. */
-char *egress_check(const struct conf *conf);
+/* Where the configuration sends the program; NULL and *why (free() it) when an entry is wrong. */
+struct hosts;
+struct hosts *egress_hosts(const struct conf *conf, char **why);
+/* From here on the kernel holds the process to what it needs (Landlock); *app->sandbox says how. */
+void confine_run(struct app *app);
+/* The version of Landlock in use, or 0. */
+int confine_egress(const char *config, const struct hosts *hosts);
 int invite_main(struct app *app);
 int status_main(struct app *app);
 int erase_main(struct app *app);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/conf.h"
 #include "base/hosts.h"
@@ -102,32 +101,33 @@ allow_all(struct hosts *hosts, const struct conf *conf)
 	return why;
 }
 
-char *
-egress_check(const struct conf *conf)
+struct hosts *
+egress_hosts(const struct conf *conf, char **why)
 {
 	struct hosts *hosts = hosts_new();
-	char *why = allow_all(hosts, conf);
 
+	*why = allow_all(hosts, conf);
+	if (!*why)
+		return hosts;
 	hosts_free(hosts);
-	return why;
+	return NULL;
 }
 
 /* A status after a complaint; what was read before stays when this cannot be. */
 static int
 configure(struct way_out *w)
 {
-	struct hosts *hosts = hosts_new();
+	struct hosts *hosts = NULL;
 	char *why = NULL;
 	struct conf *conf = conf_load(w->arguments->config, engine_settings(features), &why);
 
 	if (conf)
-		why = allow_all(hosts, conf);
-	if (why) {
+		hosts = egress_hosts(conf, &why);
+	if (!hosts) {
 		fprintf(stderr, "alumhub-bot: %s%s%s\n", conf ? w->arguments->config : "",
 		    conf ? ": " : "", why);
 		free(why);
 		conf_free(conf);
-		hosts_free(hosts);
 		return EXIT_CONFIG;
 	}
 	if (w->egress)
@@ -180,9 +180,9 @@ serve(struct way_out *w)
 {
 	const char *path = conf_text(w->conf, "egress", NULL, "socket");
 	int fd = notify_socket();
-	bool ours = fd < 0;
+	int abi;
 
-	if (ours)
+	if (fd < 0)
 		fd = egress_listen(path);
 	if (fd >= 0)
 		w->egress = egress_open(w->loop, fd, w->hosts, NULL);
@@ -195,12 +195,11 @@ serve(struct way_out *w)
 	loop_signal(w->loop, SIGHUP, signalled, w);
 	if (notify_watchdog_ms() > 0)
 		alive(w);
+	abi = confine_egress(w->arguments->config, w->hosts);
 	notify_ready();
 	say_counts(w);
-	log_event(LOG_NOTICE, "egress.ready", "hosts=%d", hosts_count(w->hosts));
+	log_event(LOG_NOTICE, "egress.ready", "hosts=%d landlock=%d", hosts_count(w->hosts), abi);
 	loop_run(w->loop);
-	if (ours)
-		unlink(path);
 	return EXIT_DONE;
 }
 

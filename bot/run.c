@@ -403,6 +403,7 @@ run_main(struct app *app)
 		log_event(LOG_WARNING, "manifest.none", "errno=%d", errno);
 	status = assemble(&s);
 	if (status == EXIT_DONE) {
+		confine_run(app);
 		engine_start(app->engine);
 		wake(&s, 0);
 		loop_run(s.loop);

@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-enum { PATIENCE_MS = 10000, LOOK_MS = 20, PICTURE_MOST = 4 << 20 };
+enum { PATIENCE_MS = 5000 /* half of the watchdog */, LOOK_MS = 20, PICTURE_MOST = 4 << 20 };
 
 /* Beside the program, or one folder up. */
 static int

@@ -93,6 +93,8 @@ status_turn(struct turn *t, void *ctx)
 		(long long)e->counts.events, (long long)e->counts.duplicates,
 		(long long)e->counts.failed_turns, (long long)e->counts.sent),
 	    e->counts.failed_turns == 0);
+	if (e->o.sandbox && *e->o.sandbox)
+		status_line(t, "sandbox", e->o.sandbox, true);
 	page_status(t);
 	for (const struct feature *const *f = e->o.features; *f; f++)
 		if ((*f)->status) {

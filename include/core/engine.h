@@ -60,6 +60,7 @@ struct engine_options {
 	struct conf *conf;
 	const char *state_folder; /* for files */
 	struct manifest *manifest; /* what was handed over; NULL: answers are sent one slot at a time */
+	const char *sandbox;	  /* what confines the process, for status; may change, may be "" */
 	bool training;		  /* no limits per person: the terminal */
 };
 

@@ -188,7 +188,7 @@ def egress_needs_no_state_and_no_secret():
                  and not f.endswith("egress.out")]
         assert not files, files
         end_well(p)
-        assert sorted(os.listdir(w.folder)) == ["bot.ini", "egress.out", "notify-0"], \
+        assert sorted(os.listdir(w.folder)) == ["bot.ini", "egress", "egress.out", "notify-0"], \
             os.listdir(w.folder)
 
 

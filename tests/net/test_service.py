@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The unit: what systemd says of it, and that `make install` puts everything where it is looked for."""
+import glob
 import os
 import re
 import shutil
@@ -7,9 +8,13 @@ import subprocess
 import sys
 import tempfile
 
-UNIT = "systemd/alumhub-bot.service"
-MOST = 1.5
+UNITS = {"alumhub-bot": 1.1, "alumhub-egress": 1.0}  # the exposure that must not be passed
+SPLIT = 0.2  # of the bot with the drop-in split.conf
 FILES = """usr/bin/alumhub-bot usr/bin/alumhub-picture usr/lib/systemd/system/alumhub-bot.service
+usr/lib/systemd/system/alumhub-egress.service usr/lib/systemd/system/alumhub-egress.socket
+usr/share/alumhub-bot/split.conf usr/share/alumhub-bot/encrypted.conf usr/share/man/man8/alumhub-bot.8
+usr/share/man/man5/alumhub-bot.ini.5 usr/share/bash-completion/completions/alumhub-bot
+usr/share/zsh/vendor-completions/_alumhub-bot
 usr/lib/sysusers.d/alumhub-bot.conf usr/lib/tmpfiles.d/alumhub-bot.conf
 usr/share/alumhub-bot/partners.json usr/share/alumhub-bot/words/en.json
 usr/share/alumhub-bot/words/ar.json usr/share/alumhub-bot/words/he.json
@@ -20,20 +25,52 @@ def run(*words):
     return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def service_unit_is_accepted():
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "alumhub-bot.service")
-        with open(UNIT) as f, open(path, "w") as out:
+def units_in(folder, *drop_ins):
+    """The units as they are installed, beside programs that are there."""
+    for path in glob.glob("systemd/*.service") + glob.glob("systemd/*.socket") + glob.glob("systemd/*.timer"):
+        with open(path) as f, open(os.path.join(folder, os.path.basename(path)), "w") as out:
             out.write(f.read().replace("ExecStart=/usr/bin/alumhub-bot", "ExecStart=/usr/bin/true"))
-        done = run("systemd-analyze", "verify", path)
-    assert done.returncode == 0 and not done.stdout.strip(), done.stdout
+    os.makedirs(os.path.join(folder, "alumhub-bot.service.d"))
+    for name in drop_ins:
+        shutil.copy("systemd/" + name, os.path.join(folder, "alumhub-bot.service.d"))
+
+
+def verified(*drop_ins):
+    with tempfile.TemporaryDirectory() as folder:
+        units_in(folder, *drop_ins)
+        for path in sorted(glob.glob(folder + "/*.*")):
+            if not os.path.isdir(path):
+                done = run("systemd-analyze", "verify", "--man=no", path)
+                assert done.returncode == 0 and not done.stdout.strip(), path + done.stdout
+
+
+def exposure(path):
+    done = run("systemd-analyze", "security", "--offline=yes", path)
+    found = re.search(r"exposure level for (\S+): ([0-9.]+)", done.stdout)
+    assert found, done.stdout[-300:]
+    print("# exposure of %s %s" % (path if "/tmp" not in path else "the split bot", found[2]))
+    return float(found[2])
+
+
+def service_units_are_accepted():
+    verified()
+
+
+def service_units_are_accepted_with_each_drop_in():
+    verified("split.conf")
+    verified("encrypted.conf")
+    verified("split.conf", "encrypted.conf")
 
 
 def service_exposure_is_small():
-    done = run("systemd-analyze", "security", "--offline=yes", UNIT)
-    found = re.search(r"exposure level for \S+: ([0-9.]+)", done.stdout)
-    assert found and float(found[1]) <= MOST, done.stdout[-300:]
-    print("# exposure %s" % found[1])
+    for name, most in UNITS.items():
+        assert exposure("systemd/%s.service" % name) <= most, name
+
+
+def service_split_leaves_the_bot_without_a_network():
+    with tempfile.TemporaryDirectory() as folder:
+        units_in(folder, "split.conf")
+        assert exposure(folder + "/alumhub-bot.service") <= SPLIT
 
 
 def service_is_installed_whole():
@@ -55,7 +92,7 @@ def service_is_installed_whole():
 
 bad = 0
 only = os.environ.get("ONLY", "")
-tests = [service_unit_is_accepted, service_exposure_is_small, service_is_installed_whole]
+tests = [f for name, f in list(globals().items()) if name.startswith("service_")]
 for number, test in enumerate([t for t in tests if only in t.__name__], 1):
     needs = "build/alumhub-bot" if test is service_is_installed_whole else shutil.which(
         "systemd-analyze")
