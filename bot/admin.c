@@ -1,4 +1,4 @@
-/* invite, status, backup, restore, erase, check, version: asked of the service when it runs, else done here. */
+/* invite, status, erase, check, version: asked of the service when it runs, else done here. */
 #include "app.h"
 
 #include <errno.h>
@@ -66,27 +66,6 @@ erase_turn(struct turn *t, void *ctx)
 	q->status = EXIT_DONE;
 }
 
-static int
-backup(struct app *app, const char *file, struct buf *reply)
-{
-	char plain[1200];
-	char *why;
-
-	snprintf(plain, sizeof(plain), "%s.plain", file);
-	why = db_copy_to(app->db, plain, NULL, NULL);
-	if (!why)
-		why = seal_file(app->seal, plain, file);
-	unlink(plain);
-	if (!why) {
-		why = seal_unfile(app->seal, file, plain);
-		unlink(plain);
-	}
-	if (why)
-		buf_print(reply, "%s\n", why);
-	free(why);
-	return why ? EXIT_FAILED : EXIT_DONE;
-}
-
 int
 admin_answer(struct app *app, const char *line, struct buf *reply)
 {
@@ -99,14 +78,12 @@ admin_answer(struct app *app, const char *line, struct buf *reply)
 		free(text);
 		return EXIT_DONE;
 	}
-	if (!strncmp(line, "backup ", 7))
-		return backup(app, line + 7, reply);
 	if (!strncmp(line, "invite ", 7) && !engine_turn(app->engine, invite_turn, &q))
 		return EXIT_FAILED;
 	if (!strncmp(line, "erase ", 6)) {
 		if (!engine_turn(app->engine, erase_turn, &q))
 			return EXIT_FAILED;
-		db_checkpoint(app->db);
+		engine_tick(app->engine);
 	}
 	return q.status;
 }
@@ -130,12 +107,34 @@ wake(void *ctx, int64_t at_ms)
 	(void)at_ms;
 }
 
-/* The service's answer, or our own when the lock is free. */
-static int
-ask(struct app *app, const char *line, struct buf *reply)
+int
+admin_engine(struct app *app)
+{
+	return app_engine(app, &(struct engine_ports){.ctx = app, .now_ms = now_ms, .wake = wake}, true);
+}
+
+int
+admin_open(struct app *app, const char *line, struct buf *reply)
+{
+	const char *database = conf_text(app->conf, "bot", NULL, "database");
+	int status;
+
+	if (app->db)
+		return EXIT_DONE;
+	/* A wrong path must not look like a bot without people. */
+	if (strncmp(line, "invite ", 7) && !access(app->state_folder, F_OK) &&
+	    access(database, F_OK)) {
+		buf_print(reply, "alumhub-bot: %s: expected the bot's state there\n", database);
+		return EXIT_FAILED;
+	}
+	status = app_open(app, true);
+	return status == EXIT_DONE ? admin_engine(app) : status;
+}
+
+int
+admin_ask(struct app *app, const char *line, struct buf *reply)
 {
 	char path[1100];
-	struct engine_ports ports = {.ctx = app, .now_ms = now_ms, .wake = wake};
 	int status;
 
 	snprintf(path, sizeof(path), "%s/control", app->state_folder);
@@ -144,28 +143,15 @@ ask(struct app *app, const char *line, struct buf *reply)
 		if (status >= 0)
 			return status;
 	}
-	if (!app->db) {
-		const char *database = conf_text(app->conf, "bot", NULL, "database");
-
-		/* A wrong path must not look like a bot without people. */
-		if (strncmp(line, "invite ", 7) && !access(app->state_folder, F_OK) &&
-		    access(database, F_OK)) {
-			buf_print(reply, "alumhub-bot: %s: expected the bot's state there\n", database);
-			return EXIT_FAILED;
-		}
-		status = app_open(app, true);
-		if (status != EXIT_DONE)
-			return status;
-		app_engine(app, &ports, true);
-	}
-	return admin_answer(app, line, reply);
+	status = admin_open(app, line, reply);
+	return status == EXIT_DONE ? admin_answer(app, line, reply) : status;
 }
 
 static int
 ask_and_print(struct app *app, const char *line)
 {
 	struct buf reply = {.maximum = CONTROL_ASK_MAX};
-	int status = ask(app, line, &reply);
+	int status = admin_ask(app, line, &reply);
 
 	fputs(reply.bytes ? reply.bytes : "", status == EXIT_DONE ? stdout : stderr);
 	buf_free(&reply);
@@ -275,7 +261,7 @@ invite_main(struct app *app)
 		return EXIT_USAGE;
 	}
 	snprintf(line, sizeof(line), "invite %s %lld %lld %s", a->role, uses, days, a->org ? a->org : "");
-	status = ask(app, line, &reply);
+	status = admin_ask(app, line, &reply);
 	if (status == EXIT_DONE && reply.bytes) {
 		status = print_code(reply.bytes, a->qr);
 	} else {
@@ -304,48 +290,6 @@ erase_main(struct app *app)
 			fprintf(stderr, "alumhub-bot: expected NETWORK:ID\n");
 	}
 	free(input);
-	return status;
-}
-
-int
-backup_main(struct app *app)
-{
-	char line[CONTROL_LINE_MAX], folder[2000];
-	const char *file = app->arguments->file;
-
-	if (file[0] != '/' && getcwd(folder, sizeof(folder)))
-		snprintf(line, sizeof(line), "backup %.1900s/%.1900s", folder, file);
-	else
-		snprintf(line, sizeof(line), "backup %.3900s", file);
-	return ask_and_print(app, line);
-}
-
-/* Into a state that nobody uses and that does not exist yet. */
-int
-restore_main(struct app *app)
-{
-	const char *database = conf_text(app->conf, "bot", NULL, "database");
-	char *why = NULL;
-	int status;
-
-	if (!access(database, F_OK)) {
-		fprintf(stderr, "alumhub-bot: %s: expected no state there; move it away first\n", database);
-		return EXIT_FAILED;
-	}
-	app->seal = seal_open(app->key_file, false, &why);
-	if (app->seal)
-		why = seal_unfile(app->seal, app->arguments->file, database);
-	if (why) {
-		fprintf(stderr, "alumhub-bot: %s\n", why);
-		free(why);
-		unlink(database);
-		return EXIT_FAILED;
-	}
-	seal_close(app->seal);
-	app->seal = NULL;
-	status = app_open(app, true);
-	if (status != EXIT_DONE)
-		unlink(database);
 	return status;
 }
 

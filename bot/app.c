@@ -161,6 +161,8 @@ app_read(struct app *app, const struct arguments *arguments)
 	app->key_file = conf_text(app->conf, "bot", NULL, "key_file")
 			    ? memory_string(conf_text(app->conf, "bot", NULL, "key_file"))
 			    : join_path(app->state_folder, "state-key");
+	app->erased_file = memory_new(strlen(database) + sizeof(".erased"));
+	snprintf(app->erased_file, strlen(database) + sizeof(".erased"), "%s.erased", database);
 	app->words_folder = content(app, "words", "words");
 	app->partners_file = content(app, "partners", "partners.json");
 	app->words =
@@ -230,6 +232,7 @@ app_engine(struct app *app, const struct engine_ports *ports, bool training)
 	    .partners = app->partners,
 	    .conf = app->conf,
 	    .state_folder = app->state_folder,
+	    .erased_file = app->erased_file,
 	    .manifest = app->manifest,
 	    .sandbox = app->sandbox,
 	    .training = training};
@@ -330,6 +333,7 @@ app_close(struct app *app)
 	conf_free(app->conf);
 	free(app->state_folder);
 	free(app->key_file);
+	free(app->erased_file);
 	free(app->words_folder);
 	free(app->partners_file);
 }

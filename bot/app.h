@@ -24,6 +24,8 @@ struct arguments {
 	bool json;
 };
 
+struct buf;
+
 struct app {
 	const struct arguments *arguments;
 	struct conf *conf;
@@ -36,9 +38,11 @@ struct app {
 	struct manifest *manifest;
 	struct engine *engine;
 	char *state_folder, *words_folder, *partners_file, *key_file;
+	char *erased_file; /* the list of erasures beside the database */
 	char problem[400]; /* set by the broken port */
 	char sandbox[80];  /* for status */
 	bool unit;	   /* systemd gave us a folder for the state */
+	volatile bool ending; /* long work on other threads ends soon */
 };
 
 extern const struct feature *const features[];
@@ -76,8 +80,20 @@ int status_main(struct app *app);
 int erase_main(struct app *app);
 int backup_main(struct app *app);
 int restore_main(struct app *app);
+/* A backup in steps, so that the long one may run on another thread: begin on the loop's (NULL: not
+ * now, come again), run, end on the loop's again with the status; what there is to say is appended. */
+enum { BACKUP_MOST_MS = 1800000 };
+struct backup;
+struct backup *backup_begin(struct app *app, const char *file);
+void backup_run(void *backup);
+int backup_end(struct backup *backup, struct buf *reply);
 /* What the control socket is asked: the reply's status, the text appended. */
-struct buf;
 int admin_answer(struct app *app, const char *line, struct buf *reply);
+/* The service's answer, or our own when the lock is free. */
+int admin_ask(struct app *app, const char *line, struct buf *reply);
+/* Opens state and engine to answer ourselves. */
+int admin_open(struct app *app, const char *line, struct buf *reply);
+/* An engine over the open state, without networks. */
+int admin_engine(struct app *app);
 
 #endif

@@ -26,7 +26,9 @@ enum {
 	FETCH_TIMEOUT_MS = 60000,
 	FETCH_REDIRECTS = 5,
 	LANDING_STEP_MS = 20,
-	LANDING_STEPS = 150
+	LANDING_STEPS = 150,
+	BACKUP_AGAIN_MS = 200,
+	BACKUP_TRIES = 600 /* long work reads the state: two minutes */
 };
 
 struct service {
@@ -37,6 +39,11 @@ struct service {
 	struct timer *timer, *watchdog;
 	struct control *control;
 	struct timer *landing;
+	struct timer *backup_again;
+	struct control_client *backup_asker; /* NULL: no backup is under way */
+	struct backup *backup;
+	char *backup_file;
+	int backup_tries;
 	int waits;
 	bool soon, ready, ending, stopping;
 	int status;
@@ -293,13 +300,81 @@ add_matrix(struct service *s)
 	return EXIT_DONE;
 }
 
+/* ---- backup ---- */
+
+static void
+backup_reply(struct service *s, int status, struct buf *reply)
+{
+	struct control_client *asker = s->backup_asker;
+
+	s->backup_asker = NULL;
+	free(s->backup_file);
+	s->backup_file = NULL;
+	control_reply(asker, status, reply->bytes ? reply->bytes : "", reply->length);
+	buf_free(reply);
+}
+
+static void
+backup_done(void *ctx)
+{
+	struct service *s = ctx;
+	struct buf reply = {.maximum = CONTROL_ASK_MAX};
+	int status = backup_end(s->backup, &reply);
+
+	s->backup = NULL;
+	backup_reply(s, status, &reply);
+}
+
+static void
+backup_work(void *ctx)
+{
+	backup_run(((struct service *)ctx)->backup);
+}
+
+static void
+backup_try(void *ctx)
+{
+	struct service *s = ctx;
+	struct buf reply = {.maximum = CONTROL_ASK_MAX};
+
+	s->backup = backup_begin(s->app, s->backup_file);
+	if (s->backup) {
+		loop_work(s->loop, backup_work, backup_done, s);
+	} else if (++s->backup_tries < BACKUP_TRIES) {
+		timer_start(s->backup_again, BACKUP_AGAIN_MS);
+	} else {
+		buf_string(&reply, "alumhub-bot: somebody reads the state for too long; try again\n");
+		backup_reply(s, EXIT_FAILED, &reply);
+	}
+}
+
+static void
+backup_asked(struct service *s, struct control_client *client, const char *file)
+{
+	static const char busy[] = "alumhub-bot: a backup is being made already\n";
+
+	if (s->backup_asker) {
+		control_reply(client, EXIT_FAILED, busy, strlen(busy));
+		return;
+	}
+	s->backup_asker = client;
+	s->backup_file = memory_string(file);
+	s->backup_tries = 0;
+	backup_try(s);
+}
+
 static void
 asked(void *ctx, struct control_client *client, const char *line)
 {
 	struct service *s = ctx;
 	struct buf reply = {.maximum = CONTROL_ASK_MAX};
-	int status = admin_answer(s->app, line, &reply);
+	int status;
 
+	if (!strncmp(line, "backup ", 7)) {
+		backup_asked(s, client, line + 7);
+		return;
+	}
+	status = admin_answer(s->app, line, &reply);
 	control_reply(client, status, reply.bytes ? reply.bytes : "", reply.length);
 	buf_free(&reply);
 }
@@ -397,6 +472,7 @@ run_main(struct app *app)
 	s.timer = timer_new(s.loop, tick, &s);
 	s.watchdog = timer_new(s.loop, alive, &s);
 	s.landing = timer_new(s.loop, end_when_landed, &s);
+	s.backup_again = timer_new(s.loop, backup_try, &s);
 	app->manifest =
 	    manifest_open(conf_text(app->conf, "bot", NULL, "database"), manifest_boot_ms());
 	if (!app->manifest)
@@ -409,7 +485,9 @@ run_main(struct app *app)
 		loop_run(s.loop);
 		status = s.status;
 	}
-	s.stopping = true;
+	s.stopping = app->ending = true;
+	if (s.backup_asker && !s.backup)
+		backup_reply(&s, EXIT_FAILED, &(struct buf){.maximum = 1});
 	control_close(s.control);
 	engine_free(app->engine);
 	app->engine = NULL;
@@ -418,6 +496,7 @@ run_main(struct app *app)
 	loop_signal(s.loop, SIGHUP, NULL, NULL);
 	timer_free(s.watchdog);
 	timer_free(s.landing);
+	timer_free(s.backup_again);
 	timer_free(s.timer);
 	http_lane_free(s.pages);
 	http_free(s.http);

@@ -68,6 +68,7 @@ struct ship {
 	bool repeated;
 	bool heard;   /* a feature wants to know its fate */
 	bool look_up; /* the address may have changed since */
+	bool file;	     /* a file goes with it */
 	const char *where;   /* a room that moved: where to instead, else NULL */
 	const char *message; /* the network's id of what is edited, else NULL */
 	size_t length;
@@ -151,6 +152,8 @@ struct engine {
 	int64_t post_next_ms; /* when posts want a slice; INT64_MAX none */
 	bool post_sending;    /* some post goes out: fates make room for more */
 	bool post_old;	      /* some post's rows may go */
+	int64_t erasures, erasures_listed; /* serial numbers: given, and in the list beside */
+	int64_t wipe_ms; /* when the WAL is to be emptied; INT64_MAX: nothing was erased */
 	bool ticking;
 	struct buf *status; /* while status lines are gathered */
 	bool status_json;
@@ -397,6 +400,18 @@ void post_feed_run(struct engine *e);
 void post_feed_poke(struct engine *e);
 /* Takes what waits in the outbox back: planned again, or ended in that state. */
 void post_feed_take_back(struct turn *t, int64_t post, enum delivery_state state);
+
+/* erasure.c */
+extern struct sql *const erasure_statements[];
+void erasure_start(struct engine *e);
+void erasure_remember(struct turn *t, struct blob hash);
+/* The WAL is to be emptied: something was erased. */
+void erasure_wipe(struct engine *e);
+/* Outside of a transaction: lists what was erased beside the database, and empties the WAL. */
+void erasure_finish(struct engine *e);
+/* The files that were made for this person go. */
+void erasure_files(struct turn *t, int64_t person);
+void erasure_prune(struct turn *t);
 
 /* work.c */
 void work_launch(struct engine *e);

@@ -70,8 +70,8 @@ static const struct schema *const core_schemas[] = {&engine_schema, &people_sche
     &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
     &draft_schema, &audit_schema, &audience_schema, &post_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
-    outbox_statements, ship_statements, converse_statements, job_statements, page_statements, join_statements,
-    ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements,
+    erasure_statements, outbox_statements, ship_statements, converse_statements, job_statements,
+    page_statements, join_statements, ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements,
     audience_statements, post_statements, post_feed_statements};
 
 static const struct conf_key core_settings[] = {
@@ -170,6 +170,12 @@ static const struct conf_key core_settings[] = {
     {.section = "egress", .key = "private", .kind = CONF_WORDS, .repeat = true},
     {.section = "ops", .key = "room", .kind = CONF_TEXT},
     {.section = "ops", .key = "metrics_file", .kind = CONF_PATH},
+    {.section = "ops",
+	.key = "backups",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 400,
+	.otherwise = "30"},
     {.section = "matching",
 	.key = "every_days",
 	.kind = CONF_NUMBER,
@@ -774,6 +780,7 @@ engine_new(const struct engine_options *options)
 	check_key(e);
 	high = db_string(e->db, &meta_get, V("delivery"));
 	e->next_delivery = high ? strtoll(high, NULL, 10) : 1;
+	erasure_start(e);
 	engine_commit(e);
 	return e;
 }
@@ -899,6 +906,7 @@ engine_tick(struct engine *e)
 		engine_commit(e);
 		arena_forget(e->arena);
 	}
+	erasure_finish(e);
 	outbox_ship(e);
 	work_launch(e);
 	e->ticking = false;
@@ -925,6 +933,8 @@ engine_next_ms(struct engine *e)
 		next = e->post_next_ms;
 	if (ship_next_ms(e) < next)
 		next = ship_next_ms(e);
+	if (e->wipe_ms < next)
+		next = e->wipe_ms;
 	if (e->ship_look || e->work_waits)
 		return 0;
 	if (e->next_job_s != INT64_MAX && e->next_job_s * 1000 < next)
@@ -1029,6 +1039,7 @@ engine_prune(struct turn *t)
 	/* tzdata comes by the system's own updates, at any time. */
 	if (zones_reload(t->zones))
 		happen(t, HAPPENED_ZONES);
+	erasure_prune(t);
 	outbox_prune(t);
 	ticket_prune(t);
 	approval_prune(t);

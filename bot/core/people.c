@@ -31,6 +31,7 @@ static const char *const people_steps[] = {
     "CREATE TABLE erasure(hash BLOB PRIMARY KEY, erased INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE ban(hash BLOB PRIMARY KEY, banned INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
     "ALTER TABLE person ADD COLUMN role_code BLOB;",
+    "ALTER TABLE erasure ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;",
     NULL,
 };
 static const struct column people_columns[] = {
@@ -66,6 +67,8 @@ static const struct column people_columns[] = {
     {"erasure.hash", "keyed hash of an erased account, so that a restore erases again",
 	"[retention] backup days", KEYED_HASH},
     {"erasure.erased", "when, for the retention", "[retention] backup days", AFTER_RETENTION},
+    {"erasure.serial", "which came first, to know what a backup already holds",
+	"[retention] backup days", AFTER_RETENTION},
     {"ban.hash", "keyed hash of an account that was shut out", "until lifted", KEYED_HASH},
     {"ban.banned", "the day", "until lifted", NOT_PERSONAL},
     {0},
@@ -124,7 +127,6 @@ static struct sql networks_of = {
     " ORDER BY network)"};
 static struct sql wipe_slot = {"UPDATE person SET slot = zeroblob(length(slot)) WHERE id = ?"};
 static struct sql delete_person = {"DELETE FROM person WHERE id = ?"};
-static struct sql remember_erasure = {"INSERT OR REPLACE INTO erasure(hash, erased) VALUES(?, ?)"};
 static struct sql by_hash = {"SELECT person FROM account WHERE hash = ?"};
 static struct sql ban = {"INSERT OR IGNORE INTO ban(hash, banned) VALUES(?, ?)"};
 static struct sql banned = {"SELECT 1 FROM ban WHERE hash = ?"};
@@ -142,7 +144,7 @@ struct sql *const people_statements[] = {&find, &add_person, &set_slot, &add_acc
     &get_language, &set_pause, &set_adult, &set_pseudonym, &get_pseudonym, &get_org, &get_access,
     &set_access, &join, &grant, &revoke, &holds, &each_role, &get_seen, &set_confirmed,
     &must_confirm, &set_code, &is_code, &any_reachable, &move_accounts, &accounts_of, &set_prefer,
-    &networks_of, &wipe_slot, &delete_person, &remember_erasure, &by_hash, &ban, &banned, &unban,
+    &networks_of, &wipe_slot, &delete_person, &by_hash, &ban, &banned, &unban,
     &expel, &expel_roles, &expel_consents,
     &consent_get, &consent_add, &consent_drop, NULL};
 
@@ -627,6 +629,8 @@ people_merge(struct turn *t, int64_t from, int64_t to)
 	happen(t, HAPPENED_LEAVING);
 	db_run(t->db, &wipe_slot, V(from));
 	db_run(t->db, &delete_person, V(from));
+	erasure_files(t, from);
+	erasure_wipe(t->engine);
 }
 
 void
@@ -654,12 +658,13 @@ people_erase(struct turn *t, int64_t person)
 	while (db_next(q)) {
 		const char *who, *where;
 
-		db_run(t->db, &remember_erasure, V(db_blob(q, 3), t->now / DAY * DAY));
+		erasure_remember(t, db_blob(q, 3));
 		if (people_address(t, db_int(q, 0), &who, &where))
 			say_farewell(t, network_named(t->engine, db_text(q, 1)), who, where);
 	}
 	db_run(t->db, &wipe_slot, V(person));
 	db_run(t->db, &delete_person, V(person));
+	erasure_files(t, person);
 	ship_look_up(t->engine);
 	if (t->person && t->person->id == person)
 		t->person->slot.length = 0;
@@ -668,7 +673,13 @@ people_erase(struct turn *t, int64_t person)
 bool
 people_erase_address(struct turn *t, const char *network, const char *who)
 {
-	int64_t person = db_number(t->db, &by_hash, V(account_hash(t, network, who)), 0);
+	return people_erase_hash(t, account_hash(t, network, who));
+}
+
+bool
+people_erase_hash(struct turn *t, struct blob hash)
+{
+	int64_t person = db_number(t->db, &by_hash, V(hash), 0);
 
 	if (person)
 		people_erase(t, person);

@@ -485,8 +485,10 @@ file_new(struct turn *t, const char *name, const void *bytes, size_t length)
 
 	seal_random(random, sizeof(random));
 	mkdir(folder, 0700);
-	path = arena_print(t->arena, "%s/%02x%02x%02x%02x%02x%02x-%s", folder, random[0], random[1],
-	    random[2], random[3], random[4], random[5], name);
+	/* By its owner's number, so that an erasure finds it. */
+	path = arena_print(t->arena, "%s/%lld-%02x%02x%02x%02x%02x%02x-%s", folder,
+	    t->person ? (long long)t->person->id : 0LL, random[0], random[1], random[2], random[3],
+	    random[4], random[5], name);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length)
 		turn_fail(t, "a file could not be written below the state folder");

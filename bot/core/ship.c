@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "store/manifest.h"
+#include "store/scrub.h"
 
 enum {
 	AHEAD = 192,	 /* answers committed and not yet handed over, at most */
@@ -135,6 +136,7 @@ hand_over(struct turn *t, struct network *n, struct ship *s)
 	}
 	if (p.card && p.card->file) {
 		out.file_path = p.card->file->path;
+		s->file = true;
 		if (p.card->file->key)
 			out.file_id = db_string(t->db, &uploaded, V(n->number, p.card->file->key));
 	}
@@ -208,6 +210,19 @@ landed(struct network *n, int64_t id)
 	return NULL;
 }
 
+/* What was written for one message lies on the disk no longer than it must. */
+static void
+file_done(struct network *n, struct ship *s, const struct outcome *outcome)
+{
+	struct parcel p;
+
+	if (!s || !s->file || outcome->fate != FATE_SENT || n->transport->keeps_files)
+		return;
+	p = parcel_unpack(n->engine->outgoing, (struct blob){s->bytes, s->length});
+	if (p.card && p.card->file)
+		scrub_unlink(p.card->file->path);
+}
+
 void
 outbox_gone(void *engine, struct transport *transport, int64_t id, const struct outcome *outcome)
 {
@@ -230,6 +245,7 @@ outbox_gone(void *engine, struct transport *transport, int64_t id, const struct 
 	f->network = n;
 	f->unheard = s && !s->heard;
 	f->outcome = *outcome;
+	file_done(n, s, outcome);
 	free(s);
 	snprintf(f->message, sizeof(f->message), "%s", outcome->message ? outcome->message : "");
 	snprintf(f->file_id, sizeof(f->file_id), "%s", outcome->file_id ? outcome->file_id : "");

@@ -722,6 +722,19 @@ lock_take(struct db *db, char **why)
 	return error;
 }
 
+bool
+db_is_free(const char *path)
+{
+	char *file = parts_say("%s.lock", path);
+	int fd = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	bool is = fd < 0 || !flock(fd, LOCK_EX | LOCK_NB);
+
+	if (fd >= 0)
+		close(fd);
+	free(file);
+	return is;
+}
+
 static int
 settings(struct db *db, const struct db_options *o)
 {
@@ -819,6 +832,18 @@ db_open(struct db **out, const struct db_options *o, char **why)
 	free(ignored);
 	*out = db;
 	return error;
+}
+
+sqlite3 *
+parts_handle(struct db *db)
+{
+	return db->handle;
+}
+
+const char *
+parts_path(const struct db *db)
+{
+	return db->path;
 }
 
 struct db *

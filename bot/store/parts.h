@@ -16,6 +16,10 @@ const char *parts_reason(sqlite3 *handle, int rc);
 /* True when PATH stands on the real disk: then there is a lock, a mode, a folder to look at. */
 bool parts_on_disk(const char *vfs);
 
+/* Of an open database: SQLite's handle, and where it lies. */
+sqlite3 *parts_handle(struct db *db);
+const char *parts_path(const struct db *db);
+
 /* Copies all of `from` into a new file, its pages synced before it returns; what stood at `path`
  * is gone, scrubbed. With `verify` the copy is read back. NULL, or why not (free() it). */
 char *parts_copy(sqlite3 *from, const char *path, const char *vfs, bool verify,

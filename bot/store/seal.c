@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/memory.h"
+#include "store/scrub.h"
 
 enum {
 	NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
@@ -328,151 +329,197 @@ seal_unbox(const struct seal *s, struct arena *arena, struct blob slot, int64_t 
 
 /* ---- files ---- */
 
-struct copying {
-	const char *from, *to;
-	char *part; /* the file has its name only once it is whole and on the disk */
-	int in, out;
-	unsigned char *plain, *sealed;
-	crypto_secretstream_xchacha20poly1305_state state;
+/* A file that gets its name only once it is whole and on the disk. */
+struct making {
+	const char *to;
+	char *part;
+	int fd;
 };
 
 static char *
-copying_begin(struct copying *c, const char *from, const char *to)
+making_begin(struct making *m, const char *to)
 {
-	library_start();
-	*c = (struct copying){.from = from, .to = to, .part = parts_say("%s.part", to), .out = -1};
-	c->plain = memory_new(FILE_CHUNK);
-	c->sealed = memory_new(FILE_CHUNK + STREAM_EXTRA);
-	c->in = open(from, O_RDONLY | O_CLOEXEC);
-	if (c->in < 0)
-		return parts_say("%s: cannot be read: %s", from, strerror(errno));
-	unlink(c->part);
-	c->out = open(c->part, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (c->out < 0)
-		return parts_say("%s: cannot be written: %s", c->part, strerror(errno));
-	return NULL;
+	*m = (struct making){.to = to, .part = parts_say("%s.part", to)};
+	scrub_unlink(m->part);
+	m->fd = open(m->part, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	return m->fd < 0 ? parts_say("%s: cannot be written: %s", m->part, strerror(errno)) : NULL;
 }
 
 static char *
-write_failed(const struct copying *c)
+making_failed(const struct making *m)
 {
-	return parts_say("%s: cannot be written: %s", c->part, strerror(errno));
-}
-
-/* What was written of a plain file that is not kept must not stay on the disk. */
-static void
-part_scrub(struct copying *c)
-{
-	off_t left = lseek(c->out, 0, SEEK_END);
-
-	memset(c->plain, 0, FILE_CHUNK);
-	lseek(c->out, 0, SEEK_SET);
-	for (; left > 0; left -= FILE_CHUNK)
-		if (!write_all(c->out, c->plain, left < FILE_CHUNK ? (size_t)left : FILE_CHUNK))
-			break;
-	fsync(c->out);
-	unlink(c->part);
+	return parts_say("%s: cannot be written: %s", m->part, strerror(errno));
 }
 
 static char *
-copying_end(struct copying *c, char *why)
+making_end(struct making *m, char *why)
 {
-	if (!why && (fsync(c->out) || rename(c->part, c->to)))
-		why = write_failed(c);
-	if (!why)
-		folder_sync(c->to);
-	else if (c->out >= 0)
-		part_scrub(c);
-	if (c->in >= 0)
-		close(c->in);
-	if (c->out >= 0)
-		close(c->out);
-	sodium_memzero(c->plain, FILE_CHUNK);
-	sodium_memzero(&c->state, sizeof(c->state));
-	free(c->plain);
-	free(c->sealed);
-	free(c->part);
+	if (!why && (fsync(m->fd) || rename(m->part, m->to)))
+		why = making_failed(m);
+	if (m->fd >= 0)
+		close(m->fd);
+	/* What was written of a file that is not kept must not stay on the disk. */
+	if (why)
+		scrub_unlink(m->part);
+	else
+		folder_sync(m->to);
+	free(m->part);
 	return why;
 }
 
-static char *
-chunks_seal(struct copying *c)
+struct chunks {
+	unsigned char plain[FILE_CHUNK], sealed[FILE_CHUNK + STREAM_EXTRA];
+	unsigned char header[sizeof(file_magic) + STREAM_HEADER];
+	crypto_secretstream_xchacha20poly1305_state state;
+};
+
+static struct chunks *
+chunks_new(void)
 {
-	ssize_t n;
+	library_start();
+	return memory_new(sizeof(struct chunks));
+}
+
+static void
+chunks_free(struct chunks *c)
+{
+	sodium_memzero(c, sizeof(*c));
+	free(c);
+}
+
+static char *
+pour(const struct seal *s, struct chunks *c, const struct seal_source *from, const struct making *m)
+{
+	int64_t at = 0, n;
 	unsigned char tag = 0;
 
-	do {
-		n = read_all(c->in, c->plain, FILE_CHUNK);
-		if (n < 0)
-			return parts_say("%s: cannot be read: %s", c->from, strerror(errno));
+	memcpy(c->header, file_magic, sizeof(file_magic));
+	crypto_secretstream_xchacha20poly1305_init_push(
+	    &c->state, c->header + sizeof(file_magic), s->files);
+	if (!write_all(m->fd, c->header, sizeof(c->header)))
+		return making_failed(m);
+	for (; !tag; at += n) {
+		n = from->length - at < FILE_CHUNK ? from->length - at : FILE_CHUNK;
+		if (n && !from->read(from->ctx, c->plain, (size_t)n, at))
+			return parts_say("%s: cannot be read", from->name);
 		/* The last one says so, and is shorter than the others, perhaps empty. */
 		if (n < FILE_CHUNK)
 			tag = crypto_secretstream_xchacha20poly1305_TAG_FINAL;
 		crypto_secretstream_xchacha20poly1305_push(
 		    &c->state, c->sealed, NULL, c->plain, (unsigned long long)n, NULL, 0, tag);
-		if (!write_all(c->out, c->sealed, (size_t)n + STREAM_EXTRA))
-			return write_failed(c);
-	} while (!tag);
+		if (!write_all(m->fd, c->sealed, (size_t)n + STREAM_EXTRA))
+			return making_failed(m);
+	}
 	return NULL;
 }
 
 char *
-seal_file(const struct seal *s, const char *from, const char *to)
+seal_pour(const struct seal *s, const struct seal_source *from, const char *to)
 {
-	struct copying c;
-	unsigned char header[STREAM_HEADER];
-	char *why = copying_begin(&c, from, to);
+	struct chunks *c = chunks_new();
+	struct making m;
+	char *why = making_begin(&m, to);
 
-	if (!why) {
-		crypto_secretstream_xchacha20poly1305_init_push(&c.state, header, s->files);
-		if (!write_all(c.out, file_magic, sizeof(file_magic)) ||
-		    !write_all(c.out, header, sizeof(header)))
-			why = write_failed(&c);
-	}
 	if (!why)
-		why = chunks_seal(&c);
-	return copying_end(&c, why);
+		why = pour(s, c, from, &m);
+	chunks_free(c);
+	return making_end(&m, why);
 }
 
+/* Gives every piece of a sealed file to `take`, which says why it does not want it. */
 static char *
-chunks_unseal(struct copying *c)
+unpour(const struct seal *s, struct chunks *c, int fd, const char *from,
+    char *(*take)(void *ctx, const unsigned char *bytes, size_t length), void *ctx)
 {
 	unsigned char tag = 0;
 	unsigned long long plain = 0;
+	char *why = NULL;
 	ssize_t n;
 
+	if (read_all(fd, c->header, sizeof(c->header)) != (ssize_t)sizeof(c->header) ||
+	    memcmp(c->header, file_magic, sizeof(file_magic)) ||
+	    crypto_secretstream_xchacha20poly1305_init_pull(
+		&c->state, c->header + sizeof(file_magic), s->files))
+		return parts_say("%s: is not a sealed file of this program", from);
 	do {
-		n = read_all(c->in, c->sealed, FILE_CHUNK + STREAM_EXTRA);
+		n = read_all(fd, c->sealed, FILE_CHUNK + STREAM_EXTRA);
 		if (n < 0)
-			return parts_say("%s: cannot be read: %s", c->from, strerror(errno));
+			return parts_say("%s: cannot be read: %s", from, strerror(errno));
 		if (n < STREAM_EXTRA ||
 		    crypto_secretstream_xchacha20poly1305_pull(&c->state, c->plain, &plain, &tag,
 			c->sealed, (unsigned long long)n, NULL, 0))
 			return parts_say("%s: is cut off or damaged, or sealed under another key; "
 					 "expected a whole file sealed under this state's key",
-			    c->from);
-		if (!write_all(c->out, c->plain, (size_t)plain))
-			return write_failed(c);
+			    from);
+		why = take(ctx, c->plain, (size_t)plain);
 		/* What stands behind the end was read with the last chunk, and spoils it. */
-	} while (tag != crypto_secretstream_xchacha20poly1305_TAG_FINAL);
-	return NULL;
+	} while (!why && tag != crypto_secretstream_xchacha20poly1305_TAG_FINAL);
+	return why;
+}
+
+static char *
+read_sealed(const struct seal *s, const char *from,
+    char *(*take)(void *ctx, const unsigned char *bytes, size_t length), void *ctx)
+{
+	struct chunks *c = chunks_new();
+	int fd = open(from, O_RDONLY | O_CLOEXEC);
+	char *why = fd < 0 ? parts_say("%s: cannot be read: %s", from, strerror(errno))
+			   : unpour(s, c, fd, from, take, ctx);
+
+	if (fd >= 0)
+		close(fd);
+	chunks_free(c);
+	return why;
+}
+
+static char *
+take_into_file(void *ctx, const unsigned char *bytes, size_t length)
+{
+	const struct making *m = ctx;
+
+	return write_all(m->fd, bytes, length) ? NULL : making_failed(m);
 }
 
 char *
 seal_unfile(const struct seal *s, const char *from, const char *to)
 {
-	struct copying c;
-	unsigned char header[sizeof(file_magic) + STREAM_HEADER];
-	char *why = copying_begin(&c, from, to);
+	struct making m;
+	char *why = making_begin(&m, to);
 
-	if (!why && (read_all(c.in, header, sizeof(header)) != (ssize_t)sizeof(header) ||
-			memcmp(header, file_magic, sizeof(file_magic)) ||
-			crypto_secretstream_xchacha20poly1305_init_pull(
-			    &c.state, header + sizeof(file_magic), s->files)))
-		why = parts_say("%s: is not a sealed file of this program", from);
 	if (!why)
-		why = chunks_unseal(&c);
-	return copying_end(&c, why);
+		why = read_sealed(s, from, take_into_file, &m);
+	return making_end(&m, why);
+}
+
+struct comparing {
+	const struct seal_source *with;
+	int64_t at;
+	unsigned char *bytes;
+};
+
+static char *
+take_and_compare(void *ctx, const unsigned char *bytes, size_t length)
+{
+	struct comparing *c = ctx;
+	bool same = c->at + (int64_t)length <= c->with->length &&
+		    (!length || (c->with->read(c->with->ctx, c->bytes, length, c->at) &&
+				    !memcmp(c->bytes, bytes, length)));
+
+	c->at += (int64_t)length;
+	return same ? NULL : parts_say("what was written is not what %s holds", c->with->name);
+}
+
+char *
+seal_compare(const struct seal *s, const char *sealed, const struct seal_source *with)
+{
+	struct comparing c = {.with = with, .bytes = memory_new(FILE_CHUNK)};
+	char *why = read_sealed(s, sealed, take_and_compare, &c);
+
+	sodium_memzero(c.bytes, FILE_CHUNK);
+	free(c.bytes);
+	if (!why && c.at != with->length)
+		why = parts_say("%s: is shorter than what it was made of", sealed);
+	return why;
 }
 
 /* ---- randomness ---- */

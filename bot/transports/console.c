@@ -161,6 +161,7 @@ console_new(FILE *out, bool terminal)
 	    .name = "local",
 	    .ops = &console_ops,
 	    .slots = CONSOLE_SLOTS,
+	    .keeps_files = true,
 	    .text_scalars = 100000,
 	    .command_sign = '/',
 	};

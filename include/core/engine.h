@@ -59,6 +59,7 @@ struct engine_options {
 	struct partners *partners;
 	struct conf *conf;
 	const char *state_folder; /* for files */
+	const char *erased_file;  /* the list of erasures (store/erased.h); NULL: none is kept */
 	struct manifest *manifest; /* what was handed over; NULL: answers are sent one slot at a time */
 	const char *sandbox;	  /* what confines the process, for status; may change, may be "" */
 	bool training;		  /* no limits per person: the terminal */

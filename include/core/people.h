@@ -67,6 +67,8 @@ const char *people_networks(struct turn *t, int64_t person);
 void people_erase(struct turn *t, int64_t person);
 /* By address, for `erase` on the command line; false: nobody known there. */
 bool people_erase_address(struct turn *t, const char *network, const char *who);
+/* By the keyed hash of an account, for a restore. */
+bool people_erase_hash(struct turn *t, struct blob hash);
 
 /* A ban outlives erasure: a keyed hash of every account of the person. */
 void people_ban(struct turn *t, int64_t person);

@@ -230,6 +230,7 @@ struct transport {
 	int slots;		/* shipments under way at once */
 	size_t text_scalars;	/* the longest message */
 	bool buttons;		/* choices are buttons; else the renderer numbers them */
+	bool keeps_files;	/* a file sent is a file on this machine: it stays for a day */
 	bool menus;		/* shows a menu of commands: takes OP_MENU */
 	bool remembers;		/* keeps something of people it talks with: takes OP_LEAVE, with
 				   `who`, for a person who was erased */

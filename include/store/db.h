@@ -142,6 +142,8 @@ struct db_options {
  * the file (PATH.before-N, of the last migration only). On an error *why is a sentence that
  * names the file and what was expected; free() it. */
 enum db_open_error db_open(struct db **db, const struct db_options *options, char **why);
+/* False: another process holds the lock of that state. */
+bool db_is_free(const char *path);
 /* A second, read-only connection for a thread; NULL when it cannot be had. */
 struct db *db_open_reader(struct db *db);
 void db_close(struct db *db);
@@ -210,6 +212,16 @@ int64_t db_schema_version(struct db *db);
  * NULL, or why not (free() it). */
 char *db_copy_to(
     struct db *db, const char *path, void (*step)(void *ctx, int done, int total), void *ctx);
+/* The state held still for a backup, while the service goes on writing: a reader whose main file is
+ * one consistent whole until db_close. NULL inside a transaction or while somebody reads an older
+ * state: come again later. */
+struct db *db_hold(struct db *db);
+/* The bytes of its file, -1 on an error; and a piece of them. Usable on another thread. */
+int64_t db_held_bytes(struct db *held);
+bool db_held_read(struct db *held, void *bytes, size_t length, int64_t at);
+/* NULL when it is whole, else what is wrong with it. */
+const char *db_held_damage(struct db *held);
+
 /* Empties the WAL into the main file (a TRUNCATE checkpoint), so that erased means erased. False
  * inside a transaction or while a reader has an older state open: come again later. */
 bool db_checkpoint(struct db *db);

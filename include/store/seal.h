@@ -42,9 +42,19 @@ struct blob seal_box(const struct seal *seal, struct arena *arena, struct blob s
 struct blob seal_unbox(const struct seal *seal, struct arena *arena, struct blob slot,
     int64_t person, const char *purpose, struct blob sealed);
 
-/* A whole file under the state key, in chunks, verified to its end (backups).
- * NULL, or why not (free() it). */
-char *seal_file(const struct seal *seal, const char *from, const char *to);
+/* Bytes that lie somewhere and hold still meanwhile. */
+struct seal_source {
+	const char *name; /* for complaints */
+	int64_t length;
+	void *ctx;
+	bool (*read)(void *ctx, void *bytes, size_t length, int64_t at);
+};
+/* A file under the state key, in chunks, with a mark at its end (backups): nothing plain is written
+ * anywhere. NULL, or why not (free() it). */
+char *seal_pour(const struct seal *seal, const struct seal_source *from, const char *to);
+/* Reads it back to its end, byte for byte against the source, and writes nothing. */
+char *seal_compare(const struct seal *seal, const char *sealed, const struct seal_source *with);
+/* Opened again; nothing is left at `to` when it is damaged or of another key. */
 char *seal_unfile(const struct seal *seal, const char *from, const char *to);
 
 /* Random bytes: libsodium's, or from where seal_random_from said (the simulator's seed). */

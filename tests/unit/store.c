@@ -869,19 +869,35 @@ must_fail(char *why)
 	free(why);
 }
 
+static bool
+read_bytes(void *ctx, void *bytes, size_t length, int64_t at)
+{
+	memcpy(bytes, (const char *)ctx + at, length);
+	return true;
+}
+
 /* Every sealed file of this size comes back, and no damaged one does. */
 static void
 file_round(struct safe *s, size_t size)
 {
-	char plain[96], sealed[96], back[96], *bytes = malloc(size + 1), *now;
+	char sealed[96], back[96], *bytes = malloc(size + 1), *now;
+	struct seal_source from = {"the bytes", (int64_t)size, bytes, read_bytes};
 	size_t n = 0, whole;
 
-	snprintf(plain, sizeof(plain), "%s/plain", s->folder);
 	snprintf(sealed, sizeof(sealed), "%s/sealed", s->folder);
 	snprintf(back, sizeof(back), "%s/back", s->folder);
 	memset(bytes, 'x', size);
-	file_write(plain, bytes, size);
-	assert_null(seal_file(s->seal, plain, sealed));
+	assert_null(seal_pour(s->seal, &from, sealed));
+	assert_null(seal_compare(s->seal, sealed, &from));
+	bytes[size] = 'y';
+	from.length++;
+	must_fail(seal_compare(s->seal, sealed, &from));
+	if (size) {
+		from.length--;
+		bytes[size / 2] ^= 1;
+		must_fail(seal_compare(s->seal, sealed, &from));
+		bytes[size / 2] ^= 1;
+	}
 	assert_null(seal_unfile(s->seal, sealed, back));
 	now = unit_read(back, &n);
 	assert_int_equal(n, size);

@@ -1,0 +1,362 @@
+/* backup and restore: a copy of the state under the state key, made while the service runs, with
+ * nothing plain on its way; and the way back, which never un-erases anybody. */
+#include "app.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/civil.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "core/erasure.h"
+#include "io/control.h"
+#include "store/scrub.h"
+#include "store/seal.h"
+
+enum { PATH_MOST = 2100, HOLD_TRIES = 50, HOLD_PAUSE_MS = 100, DAY = 86400, NAMES = 512 };
+#define NAME_START "alumhub-"
+#define NAME_END ".sealed"
+
+struct backup {
+	struct app *app;
+	struct db *held;
+	char file[PATH_MOST], folder[PATH_MOST]; /* folder: "" when a file was named */
+	char *why;
+	int64_t bytes;
+};
+
+static int64_t
+now_s(void)
+{
+	return (int64_t)time(NULL);
+}
+
+/* A folder gets a name with the moment in it; "folder/" is made when it is missing. */
+static void
+name_it(struct backup *b, const char *file)
+{
+	struct stat st;
+	struct civil at = civil_from(now_s());
+
+	if (file[0] && file[strlen(file) - 1] == '/')
+		mkdir(file, 0700);
+	if (stat(file, &st) || !S_ISDIR(st.st_mode)) {
+		snprintf(b->file, sizeof(b->file), "%s", file);
+		return;
+	}
+	snprintf(b->folder, sizeof(b->folder), "%s", file);
+	snprintf(b->file, sizeof(b->file), "%.2000s/" NAME_START "%04lld%02d%02dT%02d%02d%02dZ" NAME_END,
+	    file, (long long)at.year, at.month, at.day, at.hour, at.minute, at.second);
+}
+
+static void
+mark_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	erasure_backup_made(t);
+}
+
+struct backup *
+backup_begin(struct app *app, const char *file)
+{
+	struct backup *b;
+	struct db *held;
+
+	engine_turn(app->engine, mark_turn, NULL);
+	held = db_hold(app->db);
+	if (!held)
+		return NULL;
+	b = memory_new(sizeof(*b));
+	*b = (struct backup){.app = app, .held = held};
+	name_it(b, file);
+	return b;
+}
+
+static bool
+read_held(void *ctx, void *bytes, size_t length, int64_t at)
+{
+	struct backup *b = ctx;
+
+	return !b->app->ending && db_held_read(b->held, bytes, length, at);
+}
+
+static char *
+sentence(const char *a, const char *b)
+{
+	size_t n = strlen(a) + strlen(b) + 3;
+	char *text = memory_new(n);
+
+	snprintf(text, n, "%s: %s", a, b);
+	return text;
+}
+
+void
+backup_run(void *arg)
+{
+	struct backup *b = arg;
+	const char *database = conf_text(b->app->conf, "bot", NULL, "database");
+	const char *damage = db_held_damage(b->held);
+	struct seal_source from = {.name = database,
+	    .ctx = b,
+	    .read = read_held,
+	    .length = db_held_bytes(b->held)};
+
+	b->bytes = from.length;
+	if (damage)
+		b->why = sentence(database, damage);
+	else if (from.length < 0)
+		b->why = sentence(database, "cannot be read");
+	else
+		b->why = seal_pour(b->app->seal, &from, b->file);
+	if (!b->why)
+		b->why = seal_compare(b->app->seal, b->file, &from);
+}
+
+static int
+by_name_down(const void *a, const void *b)
+{
+	return -strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool
+is_ours(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > strlen(NAME_START NAME_END) && !strncmp(name, NAME_START, strlen(NAME_START)) &&
+	       !strcmp(name + n - strlen(NAME_END), NAME_END);
+}
+
+/* Older than its retention, or one too many; the newest always stays. */
+static int
+expire(const char *folder, int64_t most, int64_t before)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+	char *names[NAMES], path[PATH_MOST + 260];
+	struct stat st;
+	int n = 0, gone = 0;
+
+	while (dir && n < NAMES && (e = readdir(dir)))
+		if (is_ours(e->d_name))
+			names[n++] = memory_string(e->d_name);
+	if (dir)
+		closedir(dir);
+	qsort(names, (size_t)n, sizeof(*names), by_name_down);
+	for (int i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		if (i && !stat(path, &st) && (i >= most || st.st_mtime < before)) {
+			scrub_unlink(path);
+			gone++;
+		}
+		free(names[i]);
+	}
+	return gone;
+}
+
+int
+backup_end(struct backup *b, struct buf *reply)
+{
+	const struct conf *conf = b->app->conf;
+	int status = b->why ? EXIT_FAILED : EXIT_DONE, gone = 0;
+
+	db_close(b->held);
+	if (!b->why && b->folder[0])
+		gone = expire(b->folder, conf_number(conf, "ops", NULL, "backups"),
+		    now_s() - DAY * conf_number(conf, "retention", NULL, "backup"));
+	if (b->why)
+		buf_print(reply, "alumhub-bot: %s\n", b->why);
+	else
+		buf_print(reply, "%s: %lld bytes of state, sealed and read back%s", b->file,
+		    (long long)b->bytes, gone ? "" : "\n");
+	if (gone)
+		buf_print(reply, "; %d older removed\n", gone);
+	log_event(b->why ? LOG_ERROR : LOG_NOTICE, b->why ? "backup.failed" : "backup.made",
+	    "bytes=%lld", (long long)b->bytes);
+	free(b->why);
+	free(b);
+	return status;
+}
+
+/* Nobody runs: we do it ourselves. */
+static int
+backup_here(struct app *app, const char *file, struct buf *reply)
+{
+	struct backup *b = NULL;
+	int status = admin_open(app, "backup", reply);
+
+	if (status != EXIT_DONE)
+		return status;
+	for (int i = 0; i < HOLD_TRIES && !(b = backup_begin(app, file)); i++)
+		nanosleep(&(struct timespec){.tv_nsec = HOLD_PAUSE_MS * 1000000L}, NULL);
+	if (!b) {
+		buf_string(reply, "alumhub-bot: somebody reads the state for too long; try again\n");
+		return EXIT_FAILED;
+	}
+	backup_run(b);
+	return backup_end(b, reply);
+}
+
+int
+backup_main(struct app *app)
+{
+	char line[CONTROL_LINE_MAX], folder[PATH_MOST] = "", control[PATH_MOST];
+	const char *file = app->arguments->file;
+	struct buf reply = {.maximum = CONTROL_ASK_MAX};
+	int status = -1;
+
+	if (file[0] != '/' && !getcwd(folder, sizeof(folder)))
+		return EXIT_FAILED;
+	snprintf(line, sizeof(line), "backup %s%s%.1900s", folder, *folder ? "/" : "", file);
+	snprintf(control, sizeof(control), "%s/control", app->state_folder);
+	if (!access(control, F_OK))
+		status = control_ask(control, line, BACKUP_MOST_MS, &reply);
+	if (status < 0)
+		status = backup_here(app, line + strlen("backup "), &reply);
+	fputs(reply.bytes ? reply.bytes : "", status == EXIT_DONE ? stdout : stderr);
+	buf_free(&reply);
+	return status;
+}
+
+/* ---- restore ---- */
+
+static int
+complain(const char *file, const char *what)
+{
+	fprintf(stderr, "alumhub-bot: %s: %s\n", file, what);
+	return EXIT_FAILED;
+}
+
+static void
+restored_turn(struct turn *t, void *ctx)
+{
+	erasure_restored(t, ctx);
+}
+
+static void
+say_restored(const struct app *app, const struct restored *r)
+{
+	struct civil at = civil_from(r->made);
+
+	printf("the state of %04lld-%02d-%02d %02d:%02d UTC is back\n", (long long)at.year, at.month,
+	    at.day, at.hour, at.minute);
+	if (r->listed)
+		printf("%d people who were erased since are erased again\n", r->erased);
+	else
+		printf("there is no %s: nobody who was erased since could be erased again; where that "
+		       "list is kept, put it there and restore once more\n",
+		    r->list);
+	printf("%lld messages that waited then may have been sent since: they are in doubt and are not "
+	       "sent\n",
+	    (long long)r->doubt);
+	if (conf_has(app->conf, "matrix"))
+		printf("Matrix: the old keys cannot be used again; `run` makes a new device with "
+		       "password_file, and people see that the bot has a new device\n");
+}
+
+/* Older than its retention, a backup may hold people whom the list no longer knows. */
+static int
+too_old(const struct app *app, int64_t made)
+{
+	int64_t days = conf_number(app->conf, "retention", NULL, "backup");
+	char what[200];
+
+	if (!made || made >= now_s() - days * DAY)
+		return EXIT_DONE;
+	snprintf(what, sizeof(what), "is older than [retention] backup = %lld days; expected a younger "
+				     "one, because who was erased since is no longer known",
+	    (long long)days);
+	return complain(app->arguments->file, what);
+}
+
+static void
+remove_all(const char *path)
+{
+	static const char *const ends[] = {"", "-wal", "-shm", "-journal", ".lock", NULL};
+	char name[PATH_MOST + 16], *slash, *copy = memory_string(path);
+
+	for (const char *const *end = ends; *end; end++) {
+		snprintf(name, sizeof(name), "%s%s", path, *end);
+		scrub_unlink(name);
+	}
+	/* The copy that a migration made on the way. */
+	slash = strrchr(copy, '/');
+	if (slash) {
+		*slash = 0;
+		snprintf(name, sizeof(name), "%s.before-", slash + 1);
+		scrub_folder(copy, name, INT64_MAX);
+	}
+	free(copy);
+}
+
+/* Everything is done under another name: what has the name of the state is finished. */
+static int
+restore_beside(struct app *app, const char *beside, struct restored *r)
+{
+	struct db_options options = {.path = beside, .schemas = engine_schemas(features)};
+	const char *damage;
+	char *why = NULL;
+	int status = EXIT_DONE;
+
+	why = seal_unfile(app->seal, app->arguments->file, beside);
+	if (!why && db_open(&app->db, &options, &why) == DB_OK) {
+		damage = db_held_damage(app->db);
+		if (damage)
+			status = complain(app->arguments->file, damage);
+	}
+	if (why) {
+		fprintf(stderr, "alumhub-bot: %s\n", why);
+		free(why);
+		return EXIT_FAILED;
+	}
+	if (status == EXIT_DONE)
+		status = admin_engine(app);
+	if (status == EXIT_DONE && !engine_turn(app->engine, restored_turn, r))
+		status = complain(app->arguments->file, "could not be brought up to date");
+	if (status == EXIT_DONE)
+		status = too_old(app, r->made);
+	if (app->engine)
+		engine_tick(app->engine);
+	engine_free(app->engine);
+	app->engine = NULL;
+	db_close(app->db);
+	app->db = NULL;
+	return status;
+}
+
+int
+restore_main(struct app *app)
+{
+	const char *database = conf_text(app->conf, "bot", NULL, "database");
+	struct restored r = {.list = app->erased_file};
+	char beside[PATH_MOST], *why = NULL;
+	int status;
+
+	if (!db_is_free(database))
+		return complain(database, "another process holds this state; expected that it was stopped");
+	if (!access(database, F_OK))
+		return complain(database, "expected no state there; move it away first");
+	snprintf(beside, sizeof(beside), "%.2000s.restoring", database);
+	app->seal = seal_open(app->key_file, false, &why);
+	if (!app->seal) {
+		fprintf(stderr, "alumhub-bot: %s\n", why);
+		free(why);
+		return EXIT_CONFIG;
+	}
+	remove_all(beside);
+	status = restore_beside(app, beside, &r);
+	if (status == EXIT_DONE && rename(beside, database))
+		status = complain(database, strerror(errno));
+	remove_all(beside);
+	if (status == EXIT_DONE)
+		say_restored(app, &r);
+	return status;
+}
