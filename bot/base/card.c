@@ -341,6 +341,7 @@ struct splitter {
 	const struct card *whole;
 	struct card **pieces;
 	size_t count, used, most;
+	size_t later; /* what pieces behind the first may hold */
 };
 
 static struct card *
@@ -357,6 +358,8 @@ new_piece(struct splitter *s)
 	s->pieces[s->count] = card_new(s->arena);
 	s->pieces[s->count++]->flags = s->whole->flags;
 	s->used = 0;
+	if (s->count > 1)
+		s->most = s->later;
 }
 
 /* Isolates that the first `bytes` leave open: how many, and where the outermost begins. */
@@ -440,10 +443,10 @@ split_span(struct splitter *s, const struct span *span)
 	}
 }
 
-struct card **
-card_split(struct arena *arena, const struct card *card, size_t scalars)
+static struct splitter
+split(struct arena *arena, const struct card *card, size_t first, size_t later)
 {
-	struct splitter s = {.arena = arena, .whole = card, .most = scalars};
+	struct splitter s = {.arena = arena, .whole = card, .most = first, .later = later};
 	struct card *last;
 
 	s.pieces = arena_alloc(arena, (PIECES + 1) * sizeof(*s.pieces));
@@ -455,6 +458,26 @@ card_split(struct arena *arena, const struct card *card, size_t scalars)
 	last = piece(&s);
 	last->choices = card->choices;
 	last->last_choice = card->last_choice;
-	last->file = card->file;
+	return s;
+}
+
+struct card **
+card_split(struct arena *arena, const struct card *card, size_t scalars)
+{
+	struct splitter s = split(arena, card, scalars, scalars);
+
+	piece(&s)->file = card->file;
+	return s.pieces;
+}
+
+struct card **
+card_split_file(struct arena *arena, const struct card *card, size_t scalars, size_t caption)
+{
+	struct splitter s;
+
+	if (!card->file || !caption)
+		return card_split(arena, card, scalars);
+	s = split(arena, card, caption, scalars);
+	s.pieces[0]->file = card->file;
 	return s.pieces;
 }

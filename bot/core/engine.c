@@ -486,6 +486,14 @@ answer(struct turn *t, const struct event *event)
 		route_message(t);
 }
 
+/* A button that nobody answers turns for a minute, whoever pressed it and whatever came of it. */
+static void
+answer_press(struct turn *t)
+{
+	if (t->event->kind == EVENT_PRESS && !((struct ours *)t->private)->answered)
+		toast(t, NULL);
+}
+
 /* One event as a turn. */
 static void
 event_turn(struct turn *t, void *ctx)
@@ -512,13 +520,17 @@ event_turn(struct turn *t, void *ctx)
 		return;
 	if (!event->who)
 		return;
-	if (!people_find(t, event))
+	if (!people_find(t, event)) {
+		answer_press(t);
 		return;
+	}
 	t->language = spoken(t, event);
 	converse_load(t);
 	people_back(t);
-	if (event->kind == EVENT_REACHABLE || too_fast(t))
+	if (event->kind == EVENT_REACHABLE || too_fast(t)) {
+		answer_press(t);
 		return;
+	}
 	answer(t, event);
 }
 
@@ -528,6 +540,7 @@ say_failed(struct turn *t, void *ctx)
 	const struct event *event = ctx;
 
 	clean_event(t, event);
+	answer_press(t);
 	if (!people_find(t, event))
 		return;
 	t->language = t->person->language[0] ? t->person->language : t->language;

@@ -584,9 +584,11 @@ later(struct engine *e, struct fated *f, const struct fate_row *row, int64_t aft
 	due = now_ms + after_ms;
 	db_run(e->db, &set_later, V(due, f->id));
 	if (f->outcome.whole_network) {
-		f->network->paused_until_ms = due;
+		int64_t nobody = now_ms + (f->outcome.network_ms ? f->outcome.network_ms : after_ms);
+
+		f->network->paused_until_ms = nobody;
 		ship_back(e, f->network, 0);
-		db_run(e->db, &pause_network, V(due, f->network->number));
+		db_run(e->db, &pause_network, V(nobody, f->network->number));
 	}
 	/* What was said later in this chat may not overtake it. */
 	ship_back(e, f->network, row->chat);

@@ -186,13 +186,14 @@ in_private(struct turn *t, const struct command *c)
 void
 route_run(struct turn *t, const struct command *c, const char *rest)
 {
+	/* Before the access: who is a member is nobody's business in a group. */
+	if (t->group && !c->public_place) {
+		in_private(t, c);
+		return;
+	}
 	if (!route_allowed(t, c->access)) {
 		say(t, words(t, c->access & MEMBERS ? "engine.members_only" : "engine.not_allowed",
 			   NULL));
-		return;
-	}
-	if (t->group && !c->public_place) {
-		in_private(t, c);
 		return;
 	}
 	t->rest = rest;

@@ -169,7 +169,9 @@ offer(struct turn *t, struct wanted *w, const struct card *card)
 static int64_t
 post_card(struct turn *t, const struct wanted *like, struct card *card)
 {
-	struct card **pieces = card_split(t->arena, card, like->network->transport->text_scalars);
+	const struct transport *to = like->network->transport;
+	struct card **pieces =
+	    card_split_file(t->arena, card, to->text_scalars, to->caption_scalars);
 	int64_t id = 0;
 
 	for (; *pieces; pieces++) {

@@ -5,6 +5,7 @@
 
 #include "base/card.h"
 #include "base/text.h"
+#include "transports/slice.h"
 
 enum { TEXT_BYTES = 64 * 1024, ENTITY_ROOM = 512 };
 
@@ -264,11 +265,49 @@ telegram_text_free(struct telegram_text *text)
 
 /* ---- choices ---- */
 
+/* Whether a label can stand as it is, which is nearly always. */
+static bool
+is_clean(const char *label)
+{
+	const unsigned char *p = (const unsigned char *)label;
+	bool visible = false;
+	size_t n;
+
+	for (; *p; p += n) {
+		n = width(p);
+		if (*p < 0x20 || (n == 1 && *p >= 0x80) || is_dropped(p, n, false))
+			return false;
+		visible = visible || (*p != ' ' && !(n == 3 && p[0] == 0xe2 && p[1] <= 0x81));
+	}
+	return visible;
+}
+
+/* One bad byte in a label would have the whole message refused, and an empty one too. */
+static void
+put_label(struct buf *json, const char *label)
+{
+	struct telegram_text t = {.text.maximum = TEXT_BYTES};
+
+	if (is_clean(label)) {
+		telegram_body_string(json, label, strlen(label));
+		return;
+	}
+	put_words(&t, label, false, TELEGRAM_TOAST_SCALARS);
+	for (size_t i = 0; i < t.text.length; i++)
+		if (t.text.bytes[i] == '\n')
+			t.text.bytes[i] = ' ';
+	if (t.text.length && is_clean(t.text.bytes))
+		telegram_body_string(json, t.text.bytes, t.text.length);
+	else
+		put(json, "\"…\"");
+	buf_free(&t.text);
+}
+
 static void
 put_button(struct buf *json, const struct choice *choice, const char *set, size_t number)
 {
 	put(json, "{\"text\":");
-	telegram_body_string(json, choice->label, strlen(choice->label));
+	put_label(json, choice->label);
 	if (choice->link) {
 		put(json, ",\"url\":");
 		telegram_body_string(json, choice->link, strlen(choice->link));
@@ -311,12 +350,38 @@ is_button(const struct choice *choice, const char *set)
 	return choice->link ? is_address(choice->link) : set && *set;
 }
 
+/* Where the markup would become too long nothing more is added: every row is whole. */
+struct rows {
+	struct buf *json;
+	const char *set;
+	size_t begin, count;
+	bool rtl, full;
+};
+
+static void
+end_row(struct rows *rows, struct row *row)
+{
+	struct buf *json = rows->json;
+	size_t before = json->length;
+
+	if (!row->count || rows->full)
+		return;
+	put(json, rows->count ? "," : "{\"inline_keyboard\":[");
+	put_row(json, row, rows->set, rows->rtl);
+	row->count = 0;
+	rows->full = json->length - rows->begin > TELEGRAM_MARKUP_BYTES;
+	if (rows->full && json->bytes)
+		json->bytes[json->length = before] = 0;
+	else
+		rows->count++;
+}
+
 void
 telegram_body_keyboard(struct buf *json, const struct card *card, const char *set)
 {
+	struct rows rows = {json, set, json->length, 0, card && card->flags & CARD_RTL, false};
 	struct row row = {.count = 0};
-	size_t number = 0, rows = 0, buttons = 0;
-	bool rtl = card && card->flags & CARD_RTL;
+	size_t number = 0, buttons = 0;
 
 	if (set && (strlen(set) > TELEGRAM_DATA_BYTES - 4 || strpbrk(set, "\"\\")))
 		return;
@@ -324,19 +389,16 @@ telegram_body_keyboard(struct buf *json, const struct card *card, const char *se
 		number++;
 		if (!is_button(c, set) || buttons++ >= TELEGRAM_BUTTONS)
 			continue;
-		if (row.count && (!c->same_row || row.count == TELEGRAM_ROW)) {
-			put(json, rows++ ? "," : "{\"inline_keyboard\":[");
-			put_row(json, &row, set, rtl);
-			row.count = 0;
-		}
+		if (!c->same_row || row.count == TELEGRAM_ROW)
+			end_row(&rows, &row);
 		row.buttons[row.count] = c;
 		row.numbers[row.count++] = number;
+		if (rows.full)
+			break;
 	}
-	if (!row.count)
-		return;
-	put(json, rows ? "," : "{\"inline_keyboard\":[");
-	put_row(json, &row, set, rtl);
-	put(json, "]}");
+	end_row(&rows, &row);
+	if (rows.count)
+		put(json, "]}");
 }
 
 /* ---- bodies ---- */
@@ -413,6 +475,18 @@ end(struct buf *json)
 	return !json->overflowed;
 }
 
+static void
+put_slice(struct buf *json, struct slice value)
+{
+	buf_add(json, value.at, value.length);
+}
+
+static const char *
+piece_text(const struct telegram_text *text)
+{
+	return text->text.bytes ? text->text.bytes : "";
+}
+
 bool
 telegram_body_send(struct buf *json, struct telegram_text *text, const struct shipment *s)
 {
@@ -457,6 +531,36 @@ telegram_body_caption(struct buf *json, struct telegram_text *text, const struct
 	put_text(json, text, "caption", "caption_entities");
 	put_keyboard(json, s);
 	return end(json);
+}
+
+void
+telegram_body_as_caption(struct arena *arena, struct buf *json, struct telegram_text *text)
+{
+	struct slice whole = slice_of(json->bytes, json->length);
+	struct slice markup = slice_get(whole, "reply_markup");
+	char *said = slice_text(arena, slice_get(whole, "text"));
+	struct card *card = card_new(arena), *piece;
+	struct buf made = {.maximum = json->maximum};
+
+	card_text(card, said ? said : "", 0);
+	piece = card_split(arena, card, TELEGRAM_CAPTION_SCALARS)[0];
+	telegram_text_make(text, piece, TELEGRAM_CAPTION_SCALARS);
+	put(&made, "{\"chat_id\":");
+	put_slice(&made, slice_get(whole, "chat_id"));
+	put(&made, ",\"message_id\":");
+	put_slice(&made, slice_get(whole, "message_id"));
+	put_text(&made, text, "caption", "caption_entities");
+	if (!strcmp(piece_text(text), said ? said : "") && slice_get(whole, "entities").at) {
+		put(&made, ",\"caption_entities\":");
+		put_slice(&made, slice_get(whole, "entities"));
+	}
+	if (markup.at) {
+		put(&made, ",\"reply_markup\":");
+		put_slice(&made, markup);
+	}
+	put(&made, "}");
+	buf_free(json);
+	*json = made;
 }
 
 bool
@@ -605,8 +709,7 @@ telegram_body_file_way(const char *type)
 }
 
 bool
-telegram_body_file(
-    struct buf *json, struct telegram_text *text, const struct shipment *s, bool with_caption)
+telegram_body_file(struct buf *json, struct telegram_text *text, const struct shipment *s)
 {
 	telegram_text_make(text, s->card, TELEGRAM_CAPTION_SCALARS);
 	if (!begin_chat(json, s))
@@ -617,10 +720,9 @@ telegram_body_file(
 		put(json, "\":");
 		telegram_body_string(json, s->file_id, strlen(s->file_id));
 	}
-	if (with_caption && text->text.length)
+	if (text->text.length)
 		put_text(json, text, "caption", "caption_entities");
-	if (with_caption)
-		put_keyboard(json, s);
+	put_keyboard(json, s);
 	put_manner(json, s);
 	return end(json);
 }

@@ -13,6 +13,8 @@
 #include "base/memory.h"
 #include "core/transport.h"
 
+struct arena;
+
 enum {
 	TELEGRAM_TEXT_SCALARS = 4096,
 	TELEGRAM_CAPTION_SCALARS = 1024,
@@ -23,6 +25,7 @@ enum {
 	TELEGRAM_DATA_BYTES = 64, /* of a button */
 	TELEGRAM_ROW = 8,	  /* buttons in a row */
 	TELEGRAM_BUTTONS = 100,
+	TELEGRAM_MARKUP_BYTES = 9500, /* of all buttons: above 10 KiB the server refuses */
 	TELEGRAM_COMMANDS = 100,
 	TELEGRAM_UPLOAD_BYTES = 50 * 1000 * 1000,
 	TELEGRAM_FETCH_BYTES = 20 * 1000 * 1000,
@@ -53,6 +56,8 @@ bool telegram_body_send(struct buf *json, struct telegram_text *text, const stru
 bool telegram_body_edit(struct buf *json, struct telegram_text *text, const struct shipment *s);
 /* The same for a message that is a file with a caption. */
 bool telegram_body_caption(struct buf *json, struct telegram_text *text, const struct shipment *s);
+/* Makes what telegram_body_edit made a caption's: shorter where it must be, and then plain. */
+void telegram_body_as_caption(struct arena *arena, struct buf *json, struct telegram_text *text);
 bool telegram_body_delete(struct buf *json, const struct shipment *s);
 bool telegram_body_answer(struct buf *json, struct telegram_text *text, const struct shipment *s);
 bool telegram_body_leave(struct buf *json, const struct shipment *s);
@@ -71,8 +76,7 @@ struct telegram_file_way {
 	const char *method, *field;
 };
 struct telegram_file_way telegram_body_file_way(const char *type);
-/* By its id. `with_caption` false: the text went before it. */
-bool telegram_body_file(
-    struct buf *json, struct telegram_text *text, const struct shipment *s, bool with_caption);
+/* By its id when it has one, else everything but the file itself. */
+bool telegram_body_file(struct buf *json, struct telegram_text *text, const struct shipment *s);
 
 #endif

@@ -10,9 +10,46 @@ enum {
 	ID_ROOM = 24,
 	ID_BITS = 52, /* of users and chats [1.2] */
 	EVENTS_FIRST = 16,
+	RETRY_MOST_S = 7 * 86400,
 };
 
 /* ---- answers ---- */
+
+/* Seconds, of any length; -1: none. */
+static int64_t
+seconds(const char *p, const char *end)
+{
+	int64_t n = -1;
+
+	for (; p < end && isdigit((unsigned char)*p); p++)
+		if (n <= RETRY_MOST_S)
+			n = (n < 0 ? 0 : n * 10) + (*p - '0');
+	return n;
+}
+
+/* A number as it should be, or one in quotes; else what the description says in words. */
+static int64_t
+retry_after(const struct telegram_answer *answer, struct slice value)
+{
+	static const char words[] = "retry after ";
+	const char *said = strstr(answer->description, words);
+	bool quoted = value.length && *value.at == '"';
+	int64_t n = -1;
+
+	if (value.length)
+		n = seconds(value.at + quoted, value.at + value.length);
+	if (n < 0 && said)
+		n = seconds(said + sizeof(words) - 1, strchr(said, 0));
+	return n;
+}
+
+int64_t
+telegram_json_retry_s(const struct telegram_answer *answer, int64_t header_s)
+{
+	int64_t n = answer && answer->retry_after_s >= 0 ? answer->retry_after_s : header_s;
+
+	return n < RETRY_MOST_S ? n : RETRY_MOST_S;
+}
 
 void
 telegram_json_answer(const void *bytes, size_t length, struct telegram_answer *answer)
@@ -41,8 +78,7 @@ telegram_json_answer(const void *bytes, size_t length, struct telegram_answer *a
 		for (; n < v[3].length - 2 && n < sizeof(answer->description) - 1; n++)
 			answer->description[n] = (char)tolower((unsigned char)v[3].at[n + 1]);
 	answer->description[n] = 0;
-	if (!slice_number(slice_get(v[4], "retry_after"), &answer->retry_after_s))
-		answer->retry_after_s = -1;
+	answer->retry_after_s = retry_after(answer, slice_get(v[4], "retry_after"));
 	slice_number(slice_get(v[4], "migrate_to_chat_id"), &answer->migrate_to);
 }
 
@@ -729,7 +765,8 @@ read_no(struct arena *arena, enum op op, int code, int64_t retry_after_s,
 {
 	if (code == 429) {
 		out->fate = FATE_LATER;
-		out->after_ms = (retry_after_s > 0 ? retry_after_s : 1) * 1000;
+		/* 0: nobody says how long, and the engine waits longer each time. */
+		out->after_ms = retry_after_s < 0 ? 0 : retry_after_s ? retry_after_s * 1000 : 1000;
 	} else if (code == 401 || code == 421) {
 		out->fate = FATE_LATER;
 		out->whole_network = true;
@@ -769,7 +806,7 @@ telegram_json_fate(struct arena *arena, enum op op, const struct http_answer *ht
 		return CURE_NONE;
 	}
 	return read_no(arena, op, a->whole && a->code ? a->code : http->status,
-	    a->retry_after_s >= 0 ? a->retry_after_s : retry_after_s, a, out);
+	    telegram_json_retry_s(a, retry_after_s), a, out);
 }
 
 char *

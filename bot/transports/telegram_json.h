@@ -26,12 +26,15 @@ struct telegram_answer {
 	bool whole; /* a JSON object with "ok" */
 	bool ok;
 	int code;	       /* error_code; 0 */
-	int64_t retry_after_s; /* -1: none */
+	int64_t retry_after_s; /* of the parameters or the description; -1: none */
 	int64_t migrate_to;    /* 0: none */
 	struct slice result;
 	char description[160]; /* lower case; only to be matched, never logged */
 };
 void telegram_json_answer(const void *bytes, size_t length, struct telegram_answer *answer);
+/* How long a limit (429) holds, by the answer (NULL: none) or else by its header (-1: none): a
+ * week at the most; -1 when neither says. */
+int64_t telegram_json_retry_s(const struct telegram_answer *answer, int64_t header_s);
 
 /* The result of getMe; false when it is none. */
 bool telegram_json_me(struct slice result, struct telegram_me *me);

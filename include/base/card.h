@@ -91,5 +91,9 @@ struct card *card_unpack(struct arena *arena, const void *bytes, size_t length);
  * they will be rendered), at grapheme, span and isolate borders; choices and file go with the last.
  * NULL-terminated array. */
 struct card **card_split(struct arena *arena, const struct card *card, size_t scalars);
+/* The same where the text beside a file may hold less: what is longer than `caption` (0: no such limit) begins
+ * beside the file and goes on in messages of its own; the file goes with the first, choices with the last. */
+struct card **card_split_file(
+    struct arena *arena, const struct card *card, size_t scalars, size_t caption);
 
 #endif

@@ -168,6 +168,7 @@ struct outcome {
 	enum refusal refusal;
 	int64_t after_ms;    /* FATE_LATER: at least so long; 0: the engine's own back-off */
 	bool whole_network;  /* FATE_LATER: nobody else may be sent to meanwhile either */
+	int64_t network_ms;  /* then: how long nobody; 0: after_ms */
 	const char *message; /* FATE_SENT: the network's id, or NULL */
 	const char *file_id; /* FATE_SENT with a file: the network's own id for it, or NULL */
 	const char *new_where;
@@ -229,6 +230,7 @@ struct transport {
 	const struct transport_ops *ops;
 	int slots;		/* shipments under way at once */
 	size_t text_scalars;	/* the longest message */
+	size_t caption_scalars; /* the longest text beside a file; 0: as any text */
 	bool buttons;		/* choices are buttons; else the renderer numbers them */
 	bool keeps_files;	/* a file sent is a file on this machine: it stays for a day */
 	bool menus;		/* shows a menu of commands: takes OP_MENU */

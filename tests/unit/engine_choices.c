@@ -2,6 +2,7 @@
  * by a word and a fresh menu. */
 #include "unit.h"
 
+#include "core/people.h"
 #include "core/turn.h"
 
 #include "world.h"
@@ -32,6 +33,30 @@ offer(struct turn *t)
 	choose_text(t, card, "admins", "probe.admins", "v2");
 	choose_text(t, card, "nobody knows", "probe.unknown", "v3");
 	say(t, card);
+}
+
+static void
+fails(struct turn *t)
+{
+	turn_fail(t, "the probe wanted it");
+}
+
+static void
+offer_failure(struct turn *t)
+{
+	struct card *card = card_new(t->arena);
+
+	card_text(card, "offer", 0);
+	choose_text(t, card, "fails", "probe.fails", "");
+	say(t, card);
+}
+
+static void
+shut_out(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	people_ban(t, NOOR);
+	people_erase(t, NOOR);
 }
 
 static void
@@ -75,6 +100,7 @@ begin_guarded(struct turn *t)
 
 static const struct command commands[] = {
     {.name = "probeoffer", .run = offer, .hidden = true, .public_place = true},
+    {.name = "probefailure", .run = offer_failure, .hidden = true},
     {.name = "probeflow", .run = begin, .hidden = true},
     {.name = "probeguarded", .access = ADMINS, .run = begin_guarded, .hidden = true},
     {0},
@@ -82,6 +108,7 @@ static const struct command commands[] = {
 static const struct action actions[] = {
     {"probe.anyone", ANYONE, noted},
     {"probe.admins", ADMINS, noted},
+    {"probe.fails", ANYONE, fails},
     {0},
 };
 static const struct feature feature_probe = {
@@ -326,7 +353,42 @@ engine_press_in_a_group_is_answered_in_private(void **state)
 	world_free(w);
 }
 
+/* Forged, stale, of a turn that fails, of somebody who floods, of somebody who was shut out. */
+static void
+engine_every_press_is_answered(void **state)
+{
+	struct sent offered;
+	struct world *w = one_offer(&offered);
+	char token[64];
+
+	(void)state;
+	presses_token(w, "noor", "");
+	presses_token(w, "noor", "forged.1");
+	world_says(w, "noor", "/probefailure");
+	snprintf(token, sizeof(token), "%s.1", world_last(w, "noor")->set);
+	world_forget_sent(w);
+	presses_token(w, "noor", token);
+	assert_int_equal(engine_counts(w->engine).failed_turns, 1);
+	assert_int_equal(world_count(w, "noor", OP_ANSWER), 1);
+	world_forget_sent(w);
+	w->now_ms -= w->now_ms % 10000;
+	for (int i = 0; i < 320; i++)
+		presses_token(w, "noor", "forged.1");
+	assert_true(world_is(w, world_last(w, "noor"), "en", "engine.too_fast") ||
+		    world_last(w, "noor")->op == OP_ANSWER);
+	assert_int_equal(world_count(w, "noor", OP_ANSWER), 320);
+	world_forget_sent(w);
+	engine_turn(w->engine, shut_out, NULL);
+	world_settle(w);
+	world_forget_sent(w);
+	presses_token(w, "noor", token);
+	assert_int_equal(world_count(w, "noor", OP_ANSWER), 1);
+	assert_int_equal(world_count(w, "noor", OP_SEND), 0);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(engine_every_press_is_answered),
     cmocka_unit_test(engine_choice_acts_once_pressed_typed_or_numbered),
     cmocka_unit_test(engine_forged_tokens_do_nothing),
     cmocka_unit_test(engine_foreign_tokens_do_nothing),

@@ -358,7 +358,7 @@ engine_group_hears_only_what_is_public(void **state)
 	world_event(w, e);
 	e.text = "/profile";
 	world_event(w, e);
-	e.text = "/privacy";
+	e.text = "/match";
 	world_event(w, e);
 	e.text = "hello everybody";
 	e.to_us = false;

@@ -486,8 +486,14 @@ telegram_poll_sets_one_poisoned_update_aside(void **state)
 	start("42:5");
 	reply("getUpdates", 200, "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
 	pass(1000);
-	assert_true(poll_says("\"limit\":1,"));
-	reply("getUpdates", 200, "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
+	for (int tries = 0; tries < 3; tries++) {
+		assert_true(poll_says("\"limit\":1,"));
+		assert_int_equal(seen.batches, 0);
+		reply(
+		    "getUpdates", 200, "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
+		if (tries < 2)
+			pass(4000);
+	}
 	assert_int_equal(seen.kind, EVENT_UNREADABLE);
 	assert_string_equal(seen.cursor, "42:6");
 	assert_true(poll_says("\"offset\":6,"));
@@ -522,6 +528,72 @@ telegram_poll_bears_html_empty_and_limits(void **state)
 	assert_non_null(waiting("getUpdates"));
 }
 
+/* A short reply may be cut twice by chance; the update in it is not lost for that. */
+static void
+telegram_poll_loses_nothing_to_a_reply_that_was_cut(void **state)
+{
+	(void)state;
+	start("42:5");
+	for (int i = 0; i < 2; i++) {
+		reply(
+		    "getUpdates", 200, "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
+		pass(20000);
+	}
+	reply("getUpdates", 200, UPDATES(UPDATE(5, "whole")));
+	assert_int_equal(seen.kind, EVENT_MESSAGE);
+	assert_string_equal(seen.text, "whole");
+	/* What has no number is not stepped over: the next one would get the number that was skipped. */
+	reply("getUpdates", 200, UPDATES("{},7"));
+	pass(20000);
+	assert_true(poll_says("\"offset\":6,"));
+}
+
+static void
+telegram_poll_does_not_run_in_a_circle(void **state)
+{
+	int asked = 0;
+
+	(void)state;
+	start("42:5");
+	/* A server that does not wait, and one that tells the same for ever. */
+	for (int64_t end = now_ms + 60000; now_ms < end; pass(10))
+		while (waiting("getUpdates")) {
+			asked++;
+			reply("getUpdates", 200, asked % 2 ? NOTHING : UPDATES(UPDATE(4, "again")));
+		}
+	assert_in_range(asked, 10, 100);
+	pass(4000);
+	reply("getUpdates", 200, UPDATES(UPDATE(5, "new")));
+	assert_true(poll_says("\"offset\":6,"));
+}
+
+static void
+telegram_poll_keeps_a_long_limit_over_a_restart(void **state)
+{
+	char key[64], value[64];
+	struct state_row row = {key, value, 0};
+
+	(void)state;
+	start("42:5");
+	reply("getUpdates", 429,
+	    "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after "
+	    "10072\"}");
+	assert_int_equal(seen.health, HEALTH_DOWN);
+	assert_string_equal(seen.kept_key, "silent:42");
+	memcpy(key, seen.kept_key, sizeof(key));
+	memcpy(value, seen.kept_value, sizeof(value));
+	row.length = strlen(value);
+	tg->ops->close(tg);
+	wall_s += 72;
+	open_with("42:5", &row, 1);
+	assert_int_equal(seen.health, HEALTH_DOWN);
+	pass(9999999);
+	assert_null(calls);
+	pass(1000);
+	assert_non_null(waiting("getMe"));
+	wall_s -= 72;
+}
+
 static void
 telegram_poll_tries_a_refused_token_rarely(void **state)
 {
@@ -535,6 +607,16 @@ telegram_poll_tries_a_refused_token_rarely(void **state)
 	reply("getMe", 200, ME);
 	reply("deleteWebhook", 200, DONE_TRUE);
 	assert_int_equal(seen.health, HEALTH_GOOD);
+	/* A token that was good is asked about once more; and a page in front of the server says
+	 * nothing of it. */
+	reply("getUpdates", 401, "{\"ok\":false,\"error_code\":401,\"description\":\"x\"}");
+	assert_int_equal(seen.health, HEALTH_GOOD);
+	pass(1000);
+	reply("getMe", 401, "<html>");
+	assert_int_equal(seen.health, HEALTH_DOWN);
+	pass(20000);
+	reply("getMe", 401, "{\"ok\":false,\"error_code\":401,\"description\":\"x\"}");
+	assert_int_equal(seen.health, HEALTH_REFUSED);
 }
 
 static void
@@ -632,10 +714,72 @@ telegram_send_tells_limits_of_a_chat_from_all(void **state)
 	reply("sendMessage", 429, LIMITED);
 	fate_is(8, FATE_LATER);
 	assert_false(seen.outcome.whole_network);
-	send_text(9, "9", card("x"));
-	reply("sendMessage", 429, LIMITED);
-	fate_is(9, FATE_LATER);
-	assert_true(seen.outcome.whole_network);
+	for (int round = 0; round < 3; round++) {
+		send_text(9, "9", card("x"));
+		reply("sendMessage", 429, LIMITED);
+		fate_is(9, FATE_LATER);
+		assert_true(seen.outcome.whole_network);
+		assert_int_equal(seen.outcome.after_ms, 3019000);
+		/* Nobody waits for so long: a few look whether it is over. */
+		assert_int_equal(seen.outcome.network_ms, 30000 << round);
+		for (int i = 0; i < 2; i++) {
+			send_text(i, i ? "7" : "8", card("x"));
+			reply("sendMessage", 429, LIMITED);
+			fate_is(i, FATE_LATER);
+		}
+	}
+}
+
+static void
+telegram_send_keeps_limits_of_many_chats_apart(void **state)
+{
+	char body[160], chat[16];
+
+	(void)state;
+	start(NULL);
+	for (int i = 0; i < 20; i++) {
+		snprintf(chat, sizeof(chat), "%d", i + 7);
+		snprintf(body, sizeof(body),
+		    "{\"ok\":false,\"error_code\":429,\"description\":\"x\",\"parameters\":{"
+		    "\"retry_after\":%d}}",
+		    10072 - 500 * i);
+		send_text(i, chat, card("x"));
+		reply("sendMessage", 429, body);
+		fate_is(i, FATE_LATER);
+		assert_false(seen.outcome.whole_network);
+	}
+}
+
+/* The seconds in the parameters, in words, in quotes, beyond all bounds, nowhere. */
+static void
+telegram_send_reads_limits_of_any_form(void **state)
+{
+	static const struct {
+		const char *body;
+		int64_t after_ms;
+	} forms[] = {
+	    {"{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after 17\"}",
+		17000},
+	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":\"10072\"}}", 10072000},
+	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":"
+	     "999999999999999999999999}}",
+		7 * 86400 * 1000LL},
+	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":99999999999999999}}",
+		7 * 86400 * 1000LL},
+	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":-5}}", 0},
+	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":0}}", 1000},
+	    {"{\"ok\":false,\"error_code\":429,\"description\":\"x\"}", 0},
+	    {"<html>429</html>", 0},
+	};
+
+	(void)state;
+	start(NULL);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		send_text(1, "7", card("x"));
+		reply("sendMessage", 429, forms[i].body);
+		fate_is(1, FATE_LATER);
+		assert_int_equal(seen.outcome.after_ms, forms[i].after_ms);
+	}
 }
 
 static void
@@ -670,6 +814,18 @@ telegram_send_cures_entities_and_captions(void **state)
 	    "\"bold\",\"offset\":1,\"length\":3}]}");
 	reply("editMessageCaption", 200, DONE_TRUE);
 	fate_is(2, FATE_SENT);
+	/* Longer than a caption: what fits, and no entity behind it. */
+	for (int i = 0; i < 60; i++)
+		card_text(c, " twenty letters here", 0);
+	tg->ops->send(tg,
+	    &(struct shipment){.id = 3, .op = OP_EDIT, .where = "7", .message = "31", .card = c});
+	reply("editMessageText", 400,
+	    "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: there is no text in "
+	    "the message to edit\"}");
+	assert_in_range(strlen(waiting("editMessageCaption")->body), 900, 1080);
+	assert_null(strstr(waiting("editMessageCaption")->body, "entities"));
+	reply("editMessageCaption", 200, DONE_TRUE);
+	fate_is(3, FATE_SENT);
 }
 
 static void
@@ -704,6 +860,66 @@ telegram_send_uploads_once_and_by_id_after(void **state)
 	assert_true(waiting("sendDocument")->parts > 0);
 	reply("sendDocument", 200, "{\"ok\":true,\"result\":{\"message_id\":5}}");
 	fate_is(2, FATE_SENT);
+	unlink(path);
+}
+
+static size_t
+count_waiting(const char *method)
+{
+	size_t n = 0;
+
+	for (struct http_call *c = calls; c; c = c->next)
+		n += strcmp(c->label + strlen("telegram "), method) == 0;
+	return n;
+}
+
+/* Many recipients at once: one uploads, the others wait for the id; where it comes to nothing the
+ * next one uploads. */
+static void
+telegram_send_uploads_once_for_all_at_once(void **state)
+{
+	char path[] = "/tmp/telegram-test-XXXXXX";
+	int fd = mkstemp(path);
+	struct card *c = card("see");
+	struct shipment s = {.op = OP_SEND, .card = c, .file_path = path};
+	static const char *const chats[] = {"7", "8", "9", "10"};
+
+	(void)state;
+	assert_int_equal(write(fd, "BEGIN", 5), 5);
+	close(fd);
+	card_file(c, path, "event.ics", "text/calendar", "k");
+	start(NULL);
+	for (s.id = 0; s.id < 4; s.id++) {
+		s.where = chats[s.id];
+		tg->ops->send(tg, &s);
+	}
+	assert_int_equal(count_waiting("sendDocument"), 1);
+	lose("sendDocument", HTTP_UNCERTAIN, false);
+	fate_is(0, FATE_UNCERTAIN);
+	assert_int_equal(count_waiting("sendDocument"), 1);
+	assert_true(waiting("sendDocument")->parts > 0);
+	reply("sendDocument", 200,
+	    "{\"ok\":true,\"result\":{\"message_id\":4,\"document\":{\"file_id\":\"F1\"}}}");
+	assert_int_equal(seen.outcome.fate, FATE_SENT);
+	assert_int_equal(count_waiting("sendDocument"), 2);
+	while (waiting("sendDocument")) {
+		assert_non_null(strstr(waiting("sendDocument")->body, "\"document\":\"F1\""));
+		reply("sendDocument", 200, "{\"ok\":true,\"result\":{\"message_id\":5}}");
+	}
+	assert_int_equal(seen.gone, 3);
+	/* Those that still wait when all ends were not sent. */
+	seen.gone = 0;
+	c->file->key = "other";
+	for (s.id = 5; s.id < 7; s.id++) {
+		s.where = chats[s.id - 5];
+		tg->ops->send(tg, &s);
+	}
+	assert_int_equal(count_waiting("sendDocument"), 1);
+	tg->ops->close(tg);
+	assert_int_equal(seen.gone, 2);
+	assert_int_equal(seen.id, 5);
+	assert_int_equal(seen.outcome.fate, FATE_UNCERTAIN);
+	open_with(NULL, NULL, 0);
 	unlink(path);
 }
 
@@ -810,12 +1026,18 @@ static const struct CMUnitTest tests[] = {
     TEST(telegram_poll_bears_a_conflict),
     TEST(telegram_poll_sets_one_poisoned_update_aside),
     TEST(telegram_poll_bears_html_empty_and_limits),
+    TEST(telegram_poll_loses_nothing_to_a_reply_that_was_cut),
+    TEST(telegram_poll_does_not_run_in_a_circle),
+    TEST(telegram_poll_keeps_a_long_limit_over_a_restart),
     TEST(telegram_poll_tries_a_refused_token_rarely),
     TEST(telegram_poll_says_when_a_day_is_lost),
     TEST(telegram_send_reports_each_fate_once),
     TEST(telegram_send_tells_limits_of_a_chat_from_all),
+    TEST(telegram_send_keeps_limits_of_many_chats_apart),
+    TEST(telegram_send_reads_limits_of_any_form),
     TEST(telegram_send_cures_entities_and_captions),
     TEST(telegram_send_uploads_once_and_by_id_after),
+    TEST(telegram_send_uploads_once_for_all_at_once),
     TEST(telegram_menus_are_set_only_when_changed),
     TEST(telegram_fetches_bytes),
     TEST(telegram_close_leaves_no_fate_open),
