@@ -508,12 +508,19 @@ read_kind(struct reading *r, const struct slice *v)
 	return READ_NOTHING;
 }
 
+/* The update's number, and a mark of what it numbers: numbers begin anew, and then one that was
+ * seen is another update, while the same update sent again is the same [0.4]. */
 static const char *
-event_id(struct arena *arena, const struct telegram_me *me, int64_t id)
+event_id(struct arena *arena, const struct telegram_me *me, int64_t id, const struct event *e)
 {
-	char *text = arena_alloc(arena, 2 * ID_ROOM);
+	const char *what = e->press ? e->press : e->message ? e->message : "";
+	uint64_t mark = 14695981039346656037u ^ (uint64_t)e->sent_s;
+	char *text = arena_alloc(arena, 3 * ID_ROOM);
 
-	snprintf(text, 2 * ID_ROOM, "%lld:%lld", (long long)me->id, (long long)id);
+	for (; *what; what++)
+		mark = (mark ^ (unsigned char)*what) * 1099511628211u;
+	snprintf(text, 3 * ID_ROOM, "%lld:%lld:%08x", (long long)me->id, (long long)id,
+	    (unsigned)(mark ^ mark >> 32));
 	return text;
 }
 
@@ -555,9 +562,9 @@ read_update(struct arena *arena, const struct telegram_me *me, struct slice upda
 		return;
 	}
 	if (end == READ_BROKEN) {
-		make_unreadable(r.event, event_id(arena, me, id), update);
+		make_unreadable(r.event, event_id(arena, me, id, r.event), update);
 	} else {
-		r.event->id = event_id(arena, me, id);
+		r.event->id = event_id(arena, me, id, r.event);
 		r.event->raw = update.at;
 		r.event->raw_length = update.length;
 	}
@@ -621,7 +628,7 @@ telegram_json_salvage(struct arena *arena, const struct telegram_me *me, const v
 	updates->events = arena_alloc(arena, sizeof(struct event));
 	updates->event_count = updates->update_count = 1;
 	updates->next = id + 1;
-	make_unreadable(updates->events, event_id(arena, me, id),
+	make_unreadable(updates->events, event_id(arena, me, id, updates->events),
 	    (struct slice){.at = bytes, .length = length});
 }
 

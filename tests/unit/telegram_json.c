@@ -48,7 +48,7 @@ telegram_json_reads_a_message(void **state)
 	    read_one(MESSAGE(PRIVATE, "\"text\":\"\\u05e9\\ud83d\\ude00 \\\"x\\\"\\n\""));
 
 	(void)state;
-	assert_string_equal(e->id, "42:900");
+	assert_memory_equal(e->id, "42:900:", 7);
 	assert_int_equal(e->kind, EVENT_MESSAGE);
 	assert_string_equal(e->who, "7134");
 	assert_string_equal(e->where, "7134");
@@ -60,6 +60,28 @@ telegram_json_reads_a_message(void **state)
 	assert_null(e->reply_to);
 	assert_int_equal(e->media.kind, MEDIA_NONE);
 	assert_non_null(e->raw);
+}
+
+/* Numbers that begin anew meet what they numbered before; what is sent again is the same. */
+static void
+telegram_json_tells_updates_with_the_same_number_apart(void **state)
+{
+	static const char *const updates[] = {
+	    MESSAGE(PRIVATE, "\"text\":\"x\""),
+	    "{\"update_id\":900,\"message\":{\"message_id\":6," PERSON "," PRIVATE
+	    ",\"date\":1700000000,\"text\":\"x\"}}",
+	    "{\"update_id\":900,\"edited_message\":{\"message_id\":5," PERSON "," PRIVATE
+	    ",\"date\":1700000000,\"edit_date\":1700000009,\"text\":\"x\"}}",
+	    "{\"update_id\":900,\"callback_query\":{\"id\":\"77\"," PERSON ",\"data\":\"abc.2\"}}",
+	    "{\"update_id\":900,\"callback_query\":{\"id\":\"78\"," PERSON ",\"data\":\"abc.2\"}}",
+	};
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		assert_string_equal(read_one(updates[i])->id, read_one(updates[i])->id);
+		for (int k = 0; k < i; k++)
+			assert_string_not_equal(read_one(updates[i])->id, read_one(updates[k])->id);
+	}
 }
 
 static void
@@ -578,6 +600,7 @@ teardown(void **state)
 
 static const struct CMUnitTest tests[] = {
     TEST(telegram_json_reads_a_message),
+    TEST(telegram_json_tells_updates_with_the_same_number_apart),
     TEST(telegram_json_reads_a_press),
     TEST(telegram_json_reads_membership_and_moves),
     TEST(telegram_json_knows_when_a_group_means_us),
