@@ -65,6 +65,18 @@ card_name(struct card *card, const char *name)
 }
 
 void
+card_lines(struct card *card, const char *text)
+{
+	for (size_t n; *text; text += n) {
+		n = strcspn(text, "\n");
+		if (n)
+			card_name(card, arena_copy(card->arena, text, n));
+		for (; text[n] == '\n'; n++)
+			card_text(card, "\n", 0);
+	}
+}
+
+void
 card_link(struct card *card, const char *text, const char *address)
 {
 	char *clean = text_clean(card->arena, address, strlen(address), ADDRESS_SCALARS);

@@ -359,6 +359,11 @@ extern const struct schema draft_schema;
 extern struct sql *const draft_statements[];
 void draft_prune(struct turn *t);
 
+/* attach.c */
+extern const struct schema attach_schema;
+extern struct sql *const attach_statements[];
+void attach_prune(struct turn *t);
+
 /* audit.c */
 extern const struct schema audit_schema;
 extern struct sql *const audit_statements[];

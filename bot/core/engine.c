@@ -68,11 +68,11 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
 
 static const struct schema *const core_schemas[] = {&engine_schema, &people_schema, &outbox_schema,
     &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
-    &draft_schema, &audit_schema, &audience_schema, &post_schema};
+    &draft_schema, &audit_schema, &audience_schema, &post_schema, &attach_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     erasure_statements, outbox_statements, ship_statements, converse_statements, job_statements,
     page_statements, join_statements, ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements,
-    audience_statements, post_statements, post_feed_statements};
+    audience_statements, post_statements, post_feed_statements, attach_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
@@ -1057,6 +1057,7 @@ engine_prune(struct turn *t)
 	ticket_prune(t);
 	approval_prune(t);
 	draft_prune(t);
+	attach_prune(t);
 	audit_prune(t);
 	post_prune(t);
 }

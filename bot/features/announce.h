@@ -54,4 +54,7 @@ void announce_start(struct turn *t, int64_t id, int64_t due);
  * asked, so nothing more is to be done now. */
 bool announce_must_confirm(struct turn *t, const char *what, const char *value);
 
+/* digest.c: the last hour of the weekly digest that has come, unix s. */
+int64_t digest_hour(struct turn *t);
+
 #endif

@@ -57,8 +57,8 @@ topic(struct turn *t)
 
 /* The last Thursday at that hour on the first configured clock: after work, before anybody's holy
  * day. */
-static int64_t
-last_hour(struct turn *t)
+int64_t
+digest_hour(struct turn *t)
 {
 	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
 	const struct zone *zone = zone_find(t->zones, zones[0]);
@@ -85,7 +85,7 @@ last_hour(struct turn *t)
 static void
 week(struct turn *t)
 {
-	if (!db_run(t->db, &take, V(t->now, last_hour(t))))
+	if (!db_run(t->db, &take, V(t->now, digest_hour(t))))
 		return;
 	job_at(t, "digest.slice", arena_print(t->arena, "%lld", (long long)t->now), t->now, "0");
 }

@@ -1,6 +1,7 @@
 /* /events: what is coming, from any number of calendars and from coordinators. A card has both
  * clocks when they differ. */
 #include "occasion.h"
+#include "shelf.h"
 #include "stories.h"
 
 #include <stdlib.h>
@@ -141,6 +142,7 @@ events_card(struct turn *t, const struct occasion *o)
 	choose(t, card, "share.picture", "share.picture", key);
 	choose(t, card, "share.file", "share.file", key);
 	stories_choose(t, card, o->id);
+	forum_choose(t, card, o);
 	if (!t->group && occasion_may(t, o))
 		choose(t, card, "door.panel", "door.panel", key);
 	choose(t, card, "events.all", "events.list", "0");

@@ -141,11 +141,11 @@ show(struct turn *t, const struct story *s)
 	    t, "judge.story", "number", arena_print(t->arena, "%lld", (long long)s->number), NULL);
 
 	card_text(card, "\n\n", 0);
-	story_lines(card, s->text);
+	card_lines(card, s->text);
 	if (s->translation[0]) {
 		card_paragraph(card, words(t, "story.translation", NULL));
 		card_text(card, "\n", 0);
-		story_lines(card, s->translation);
+		card_lines(card, s->translation);
 	}
 	card->flags |= CARD_PROTECT;
 	story_show(t, s, card);

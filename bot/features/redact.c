@@ -65,7 +65,7 @@ look(struct turn *t)
 	if (s.translation[0]) {
 		card = words(t, "story.translation", NULL);
 		card_text(card, "\n", 0);
-		story_lines(card, s.translation);
+		card_lines(card, s.translation);
 		story_show(t, &s, card);
 	}
 	story_show_media(t, &s);

@@ -588,7 +588,7 @@ ask_change(struct turn *t)
 	}
 	card = words(t, "season.ask_change", "what", text_name(t, which, language), NULL);
 	card_text(card, "\n\n", 0);
-	story_lines(card, text_in(t, language, s.id, (enum season_text)which));
+	card_lines(card, text_in(t, language, s.id, (enum season_text)which));
 	if (which != SEASON_PROMPT)
 		choose_answer(
 		    t, card, which > SEASON_PRIZE ? "season.usual" : "season.without", "none");

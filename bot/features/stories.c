@@ -98,10 +98,10 @@ writing(struct turn *t, struct card *card)
 		clock_date(t->arena, t->language, zone_find(t->zones, zones[0]), s.closes - 1),
 		NULL));
 	card_text(card, "\n", 0);
-	story_lines(card, prompt);
+	card_lines(card, prompt);
 	if (prize[0]) {
 		card_text(card, "\n", 0);
-		story_lines(card, prize);
+		card_lines(card, prize);
 	}
 	if (!t->group && t->person->access & MEMBERS)
 		choose(t, card, "stories.write", "story.write", "");

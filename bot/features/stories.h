@@ -49,8 +49,6 @@ bool story_numbered(struct turn *t, int64_t number, struct story *story);
 void story_show(struct turn *t, const struct story *story, struct card *card);
 /* Its pictures and voices, each a message of its own. */
 void story_show_media(struct turn *t, const struct story *story);
-/* Somebody's words of several lines, each isolated by itself: an isolate ends with its line. */
-void story_lines(struct card *card, const char *text);
 /* Title, byline and text for readers; in `language` where there is a translation. */
 struct card *story_card(struct turn *t, const struct story *story);
 /* Gone, now: the row, its uses, media and votes; delivered copies as far as networks allow. */

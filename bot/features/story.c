@@ -224,18 +224,6 @@ story_show_media(struct turn *t, const struct story *story)
 	}
 }
 
-void
-story_lines(struct card *card, const char *text)
-{
-	for (size_t n; *text; text += n) {
-		n = strcspn(text, "\n");
-		if (n)
-			card_name(card, arena_copy(card->arena, text, n));
-		for (; text[n] == '\n'; n++)
-			card_text(card, "\n", 0);
-	}
-}
-
 struct card *
 story_card(struct turn *t, const struct story *story)
 {
@@ -245,7 +233,7 @@ story_card(struct turn *t, const struct story *story)
 	struct card *card = words(t, "story.front", "title", story->title, "name", by, NULL);
 
 	card_text(card, "\n\n", 0);
-	story_lines(card, translated ? story->translation : story->text);
+	card_lines(card, translated ? story->translation : story->text);
 	if (translated)
 		card_paragraph(card, words(t, "story.is_translation", NULL));
 	return card;
@@ -392,13 +380,13 @@ show_all(struct turn *t, const struct story *s)
 		story_show(t, s, story_card(t, s));
 	} else {
 		card = card_new(t->arena);
-		story_lines(card, s->text[0] ? s->text : "…");
+		card_lines(card, s->text[0] ? s->text : "…");
 		story_show(t, s, card);
 	}
 	if (s->translation[0]) {
 		card = words(t, "story.translation", NULL);
 		card_text(card, "\n", 0);
-		story_lines(card, s->translation);
+		card_lines(card, s->translation);
 		story_show(t, s, card);
 	}
 	story_show_media(t, s);

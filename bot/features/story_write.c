@@ -113,7 +113,7 @@ writing_chosen(struct turn *t, const struct story *s)
 	if (s->own[0]) {
 		struct card *card = card_new(t->arena);
 
-		story_lines(card, s->own);
+		card_lines(card, s->own);
 		story_show(t, s, card);
 	}
 	return AGAIN;
@@ -329,7 +329,7 @@ ask_consent(struct turn *t)
 		return;
 	card = words(t, "story.ask_consent", NULL);
 	card_paragraph(card, card_new(t->arena));
-	story_lines(card, season_text(t, season.id, SEASON_CONSENT));
+	card_lines(card, season_text(t, season.id, SEASON_CONSENT));
 	choose_answer(t, card, "story.submit_now", "yes");
 	say(t, card);
 }

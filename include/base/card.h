@@ -63,6 +63,8 @@ struct card *card_new(struct arena *arena);
 void card_text(struct card *card, const char *text, unsigned style);
 /* A stranger's words. */
 void card_name(struct card *card, const char *name);
+/* A stranger's words of several lines, each isolated by itself: an isolate ends with its line. */
+void card_lines(struct card *card, const char *text);
 /* Words that lead to an address (https, or tg/matrix links of our own making). */
 void card_link(struct card *card, const char *text, const char *address);
 /* All spans, choices and the file of `more`, behind the card's own. */
