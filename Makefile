@@ -9,7 +9,9 @@ PACKAGES := gcc pkg-config python3 libuv1-dev libcurl4-openssl-dev libjansson-de
 TEST_PACKAGES := $(PACKAGES) clang libclang-rt-14-dev libcmocka-dev valgrind python3-yaml \
 	python3-jsonschema python3-icalendar python3-vobject python3-dateutil python3-matrix-nio python3-olm \
 	python3-python-telegram-bot zbar-tools libimage-exiftool-perl mediainfo ffmpeg imagemagick
-LONG_PACKAGES := $(TEST_PACKAGES) systemd-container qemu-system-x86
+DEB_PACKAGES := $(PACKAGES) debhelper dpkg-dev
+SYSTEM_PACKAGES := $(DEB_PACKAGES) lintian mmdebstrap systemd-container strace
+LONG_PACKAGES := $(TEST_PACKAGES) $(SYSTEM_PACKAGES)
 
 LIBS_PKG := libuv libcurl jansson sqlite3 icu-i18n icu-uc expat libical libsodium olm libcrypto libsystemd
 PICTURE_PKG := cairo pangocairo libqrencode
@@ -55,7 +57,7 @@ CFLAGS_PKG = $(call pkg,--cflags,$(LIBS_PKG))
 LDLIBS_PKG = $(call pkg,--libs,$(LIBS_PKG)) -lm
 
 .PHONY: all programs run test test-programs test-long test-system bench fuzz install deb format \
-	lint clean help deps test-deps long-deps
+	lint clean help deps test-deps long-deps deb-deps system-deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -66,8 +68,16 @@ programs: $(B)/alumhub-bot $(B)/alumhub-picture
 help:
 	@grep -E '^(all|run|test|test-long|test-system|bench|fuzz|install|deb|format|lint|clean):' Makefile
 
-deps test-deps long-deps:
-	@tests/need $(if $(filter deps,$@),$(PACKAGES),$(if $(filter test-deps,$@),$(TEST_PACKAGES),$(LONG_PACKAGES)))
+deps:
+	@tests/need $(PACKAGES)
+test-deps:
+	@tests/need $(TEST_PACKAGES)
+long-deps:
+	@tests/need $(LONG_PACKAGES)
+deb-deps:
+	@tests/need $(DEB_PACKAGES)
+system-deps:
+	@tests/need $(SYSTEM_PACKAGES)
 
 run: deps
 	@$(MAKE) --no-print-directory programs
@@ -146,13 +156,14 @@ SHARE = $(DESTDIR)/usr/share
 UNITS = $(DESTDIR)/usr/lib/systemd/system
 install: programs
 	install -d $(DESTDIR)/usr/bin $(UNITS) $(DESTDIR)/usr/lib/sysusers.d $(DESTDIR)/usr/lib/tmpfiles.d \
-		$(SHARE)/alumhub-bot/words $(SHARE)/doc/alumhub-bot $(SHARE)/man/man5 $(SHARE)/man/man8 \
+		$(SHARE)/alumhub-bot/words $(SHARE)/doc/alumhub-bot $(SHARE)/man/man1 $(SHARE)/man/man5 $(SHARE)/man/man8 \
 		$(SHARE)/bash-completion/completions $(SHARE)/zsh/vendor-completions
 	install -d -m 0750 $(DESTDIR)/etc/alumhub-bot
 	install -m 0755 $(B)/alumhub-bot $(B)/alumhub-picture $(DESTDIR)/usr/bin
 	install -m 0644 config/words/*.json $(SHARE)/alumhub-bot/words
 	install -m 0644 config/partners.json systemd/split.conf systemd/encrypted.conf $(SHARE)/alumhub-bot
 	install -m 0644 README.md config/alumhub-bot.ini.example $(SHARE)/doc/alumhub-bot
+	install -m 0644 config/man/alumhub-picture.1 $(SHARE)/man/man1
 	install -m 0644 config/man/alumhub-bot.8 $(SHARE)/man/man8
 	install -m 0644 config/man/alumhub-bot.ini.5 $(SHARE)/man/man5
 	install -m 0644 config/completion/alumhub-bot.bash $(SHARE)/bash-completion/completions/alumhub-bot
@@ -166,6 +177,20 @@ install: programs
 		(umask 277 && head -c 32 /dev/urandom >$(DESTDIR)/etc/alumhub-bot/state-key)
 	test -n "$(DESTDIR)" || ! test -d /run/systemd/system || { systemd-sysusers alumhub-bot.conf && \
 		systemd-tmpfiles --create alumhub-bot.conf && systemctl daemon-reload; }
+
+# A Debian package under build/, of the programs as `make` builds them.
+DEB := $(B)/deb/source/debian
+deb: deb-deps
+	@$(MAKE) --no-print-directory -s programs
+	@rm -rf $(B)/deb && mkdir -p $(DEB)
+	@cp config/debian/* $(DEB) && chmod 0755 $(DEB)/rules
+	@cp systemd/alumhub-bot.sysusers systemd/alumhub-bot.tmpfiles $(DEB)
+	@version=$$($(B)/alumhub-bot version | sed -n 's/^alumhub-bot //p'); \
+	when=$$(git log -1 --format=%cD 2>/dev/null || date -R); \
+	printf 'alumhub-bot (%s) stable; urgency=medium\n\n  * Version %s.\n\n -- %s  %s\n' "$$version" \
+		"$$version" "$$(sed -n 's/^Maintainer: //p' config/debian/control)" "$$when" >$(DEB)/changelog
+	@cd $(B)/deb/source && PROJECT=$(CURDIR) debian/rules binary >../log 2>&1 || { tail -n 30 ../log; exit 1; }
+	@ls $(B)/deb/*.deb
 
 # Prints figures; nothing here asserts a time.
 $(B)/bench/slow_sync.so: tests/bench/preload/slow_sync.c
