@@ -212,6 +212,13 @@ test-long: test
 	@$(MAKE) --no-print-directory fuzz SECONDS=3600
 	@LONG=1 TELEGRAM_SWEEP=all SIM_YEARS=1000 TEST_LIMIT_S=100000 tests/run
 
+# The package in a booted systemd; test programs that look at what is built first.
+test-system: system-deps
+	@$(MAKE) --no-print-directory -s deb
+	@mkdir -p $(B)/system
+	@$(CC) -std=gnu17 -D_GNU_SOURCE -Wall -Werror -O1 tests/system/probe.c -o $(B)/system/probe
+	@tests/system/run
+
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 lint:

@@ -6,7 +6,6 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -83,12 +82,19 @@ take(struct arena *arena, int fd, const void **png)
 	return (size_t)length;
 }
 
-/* Both ends are memory, not pipes: neither side can wait for the other. */
+/* A file without a name: neither side can wait for the other, as with pipes, and nothing can be run
+ * from it, as from memory. */
+static int
+scratch(void)
+{
+	return open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 size_t
 picture_bars(struct arena *arena, const char *lines, size_t length, const void **png)
 {
 	char program[1024];
-	int in = memfd_create("lines", MFD_CLOEXEC), out = memfd_create("png", MFD_CLOEXEC);
+	int in = scratch(), out = scratch();
 	size_t taken = 0;
 	pid_t pid;
 
