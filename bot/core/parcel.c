@@ -14,6 +14,25 @@ put(struct buf *b, const char *s)
 		buf_add(b, s, n);
 }
 
+/* The card as networks show it: what its choices do is kept with their set. */
+static const struct card *
+shown(struct arena *arena, const struct parcel *p)
+{
+	struct card *card = card_new(arena);
+	struct choice **last = &card->choices;
+
+	*card = *p->card;
+	for (const struct choice *c = p->card->choices; c; c = c->next) {
+		struct choice *mine = arena_alloc(arena, sizeof(*mine));
+
+		*mine = *c;
+		mine->action = mine->value = NULL;
+		*last = mine;
+		last = &mine->next;
+	}
+	return card;
+}
+
 struct blob
 parcel_pack(struct arena *arena, const struct parcel *p)
 {
@@ -41,7 +60,7 @@ parcel_pack(struct arena *arena, const struct parcel *p)
 		put(&b, p->menu[i].description);
 	}
 	if (p->card)
-		card = card_pack(arena, p->card);
+		card = card_pack(arena, p->set ? shown(arena, p) : p->card);
 	buf_add(&b, card.bytes ? (const void *)card.bytes : "", card.length);
 	out = (struct blob){arena_copy(arena, b.bytes, b.length), b.length};
 	buf_free(&b);
