@@ -71,6 +71,7 @@ say_ready(struct service *s)
 		loop_stop(s->loop);
 		return;
 	}
+	memory_settle();
 	notify_ready();
 	log_event(LOG_NOTICE, "service.ready", "%s", "");
 }
@@ -452,7 +453,10 @@ int
 run_main(struct app *app)
 {
 	struct service s = {.app = app};
-	int status = app_open(app, true);
+	int status;
+
+	memory_settle();
+	status = app_open(app, true);
 
 	if (status != EXIT_DONE)
 		return status;

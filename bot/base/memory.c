@@ -1,10 +1,15 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <link.h>
+#include <malloc.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 _Noreturn void
 memory_exhausted(void)
@@ -39,6 +44,34 @@ memory_string(const char *string)
 	size_t n = strlen(string) + 1;
 
 	return memcpy(memory_new(n), string, n);
+}
+
+/* Only segments that nobody may write to: whatever was relocated stays. */
+static int
+segments_leave(struct dl_phdr_info *object, size_t size, void *ctx)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+
+	(void)size;
+	(void)ctx;
+	if (!strncmp(object->dlpi_name, "linux-", 6))
+		return 0; /* the kernel's own */
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
+		uintptr_t from = (object->dlpi_addr + p->p_vaddr) & ~(page - 1);
+		uintptr_t to = object->dlpi_addr + p->p_vaddr + p->p_memsz;
+
+		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
+			(void)madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+	return 0;
+}
+
+void
+memory_settle(void)
+{
+	malloc_trim(0);
+	dl_iterate_phdr(segments_leave, NULL);
 }
 
 void

@@ -12,6 +12,10 @@ char *memory_string(const char *string);
 /* Says so on standard error and ends the process with status 1. */
 _Noreturn void memory_exhausted(void);
 
+/* Gives back what only the start needed: free pages of the heap, and code and constants of libraries,
+ * which the kernel brings back by itself when they are used again. */
+void memory_settle(void);
+
 /* Bytes that grow up to a maximum given at birth. Zero it but for `maximum` to begin. */
 struct buf {
 	char *bytes;	/* always NUL-terminated once something was added */
