@@ -890,6 +890,31 @@ recall(struct turn *t)
 		back.id));
 }
 
+void
+announce_take_back(struct turn *t, int64_t id)
+{
+	const struct feature *was = t->feature;
+	struct announce a;
+	int64_t post, back;
+
+	if (!announce_get(t, id, &a))
+		return;
+	t->feature = &feature_announce;
+	if (a.state == ANNOUNCE_WAITING || a.state == ANNOUNCE_PLANNED) {
+		job_cancel(t, "announce.start", number_of(t, id));
+		never(t, id, a.post);
+	} else if (a.post && (post = post_recall(t, a.post, false))) {
+		back = db_insert(t->db, &add,
+		    V(VNULL, a.org, a.wide, (int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a.zone,
+			"", id));
+		db_run(t->db, &link_up, V(0, post, back));
+		db_run(t->db, &set_state, V((int)ANNOUNCE_GOING, t->now, back));
+		post_start(t, post, t->now);
+	}
+	audit(t, "announce.recall", id);
+	t->feature = was;
+}
+
 static void
 prune(struct turn *t)
 {

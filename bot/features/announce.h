@@ -54,6 +54,9 @@ void announce_start(struct turn *t, int64_t id, int64_t due);
  * asked, so nothing more is to be done now. */
 bool announce_must_confirm(struct turn *t, const char *what, const char *value);
 
+/* What it says may be said no longer: never sent, or every copy deleted as far as networks allow.
+ * Whoever asks; for a feature whose words it holds. */
+void announce_take_back(struct turn *t, int64_t id);
 /* digest.c: the last hour of the weekly digest that has come, unix s. */
 int64_t digest_hour(struct turn *t);
 

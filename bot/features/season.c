@@ -258,6 +258,13 @@ end(struct turn *t)
 	menu(t);
 }
 
+/* A winner that may be named outside. */
+static bool
+may_be_named(const struct story *s)
+{
+	return s->until[USE_WEBSITE] || s->until[USE_SOCIAL];
+}
+
 /* Only what the winner lets the world see; a place without a name is a place all the same. */
 static const char *
 winners_text(struct turn *t, const char *language, int64_t season)
@@ -271,20 +278,19 @@ winners_text(struct turn *t, const char *language, int64_t season)
 
 		if (!story_get(t, db_int(q, 0), &s))
 			continue;
-		if (s.until[USE_WEBSITE] || s.until[USE_SOCIAL]) {
+		if (may_be_named(&s)) {
 			const char *by = s.until[USE_NAME] && s.name[0] ? s.name : s.pseudonym;
 
 			line = arena_print(t->arena, "%s · %s", text_isolate(t->arena, s.title),
 			    text_isolate(t->arena, by));
-			story_told_out(t, &s);
 		}
 		text = arena_print(t->arena, "%s\n%lld. %s", text, (long long)s.rank, line);
 	}
 	return text;
 }
 
-/* Handed in like any other announcement: a second admin reads and approves it. */
-static void
+/* Handed in like any other announcement: a second admin reads and approves it. Its number. */
+static int64_t
 hand_in(struct turn *t, const char *const *text)
 {
 	struct audience audience = {.consent = CONSENT_ANNOUNCEMENTS};
@@ -296,9 +302,21 @@ hand_in(struct turn *t, const char *const *text)
 	    .wall = "",
 	    .zone = zones[0],
 	    .audience = audience_pack(t, &audience)};
+	int64_t id = announce_hand_in(t, &a, text, words_language(t->words, 0));
 
-	say(t, words(t, "season.announced", "number",
-		   digits(t, announce_hand_in(t, &a, text, words_language(t->words, 0))), NULL));
+	say(t, words(t, "season.announced", "number", digits(t, id), NULL));
+	return id;
+}
+
+static void
+winners_told(struct turn *t, int64_t season, int64_t announcement)
+{
+	struct rows *q = db_query(t->db, &winners, V(season));
+	struct story s;
+
+	while (db_next(q))
+		if (story_get(t, db_int(q, 0), &s) && may_be_named(&s))
+			story_told_in(t, &s, announcement);
 }
 
 static void
@@ -312,7 +330,7 @@ announce(struct turn *t)
 		return;
 	for (int i = 0; i < words_count(t->words) && i < LANGUAGES; i++)
 		text[i] = winners_text(t, words_language(t->words, i), s.id);
-	hand_in(t, text);
+	winners_told(t, s.id, hand_in(t, text));
 }
 
 /* Everybody who asked for announcements hears that a season is open. */

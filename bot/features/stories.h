@@ -59,6 +59,8 @@ void story_set_text(struct turn *t, const struct story *story, const char *text)
 void story_set_translation(
     struct turn *t, const struct story *story, const char *text, const char *language);
 void story_told_out(struct turn *t, const struct story *story);
+/* This announcement names it: it is called back when the story goes. */
+void story_told_in(struct turn *t, const struct story *story, int64_t announcement);
 /* Says t->person their own story, and what can be done with it. */
 void story_mine(struct turn *t);
 /* The choice that leads the author to it, under a card told in that language. */

@@ -1,5 +1,6 @@
 /* A story and its author: kept sealed, read back, uses given and taken one by one, withdrawn for
  * good. */
+#include "announce.h"
 #include "stories.h"
 
 #include <stdlib.h>
@@ -29,6 +30,8 @@ static const char *const steps[] = {
     "CREATE TABLE story_copy(delivery INTEGER PRIMARY KEY, story INTEGER NOT NULL REFERENCES"
     " story(id) ON DELETE CASCADE, at INTEGER NOT NULL) STRICT;"
     "CREATE INDEX story_copy_of ON story_copy(story);",
+    "CREATE TABLE story_told(story INTEGER NOT NULL REFERENCES story(id) ON DELETE CASCADE,"
+    " announcement INTEGER NOT NULL, PRIMARY KEY(story, announcement)) STRICT, WITHOUT ROWID;",
     NULL,
 };
 #define KEPT "until withdrawn"
@@ -62,6 +65,8 @@ static const struct column columns[] = {
     {"story_copy.delivery", "a message that shows it, to be taken back", "3 days", AFTER_RETENTION},
     {"story_copy.story", "of which story", "3 days", AFTER_RETENTION},
     {"story_copy.at", "when, as networks delete only what is young", "3 days", AFTER_RETENTION},
+    {"story_told.story", "which story an announcement names", KEPT, WITH_PERSON},
+    {"story_told.announcement", "that is called back with it", KEPT, WITH_PERSON},
     {0},
 };
 static const struct schema schema = {"story", steps, columns};
@@ -93,9 +98,13 @@ static struct sql copy_add = {
 static struct sql copies = {"SELECT delivery, at FROM story_copy WHERE story = ?"};
 static struct sql copies_drop = {"DELETE FROM story_copy WHERE story = ?"};
 static struct sql copies_prune = {"DELETE FROM story_copy WHERE at < ?"};
-static struct sql *const statements[] = {&by_id, &by_number, &by_person, &all_of, &set_state,
-    &set_redacted, &set_translation, &set_out, &drop, &old_drafts, &uses, &use_set, &use_drop,
-    &use_over, &use_prune, &media_all, &copy_add, &copies, &copies_drop, &copies_prune, NULL};
+static struct sql told_add = {"INSERT OR IGNORE INTO story_told(story, announcement) VALUES(?, ?)"};
+static struct sql told = {"SELECT announcement FROM story_told WHERE story = ?"};
+static struct sql told_drop = {"DELETE FROM story_told WHERE story = ?"};
+static struct sql *const statements[] = {&told_add, &told, &told_drop, &by_id, &by_number,
+    &by_person, &all_of, &set_state, &set_redacted, &set_translation, &set_out, &drop, &old_drafts,
+    &uses, &use_set, &use_drop, &use_over, &use_prune, &media_all, &copy_add, &copies, &copies_drop,
+    &copies_prune, NULL};
 
 enum {
 	DELETABLE_S = 47 * 3600, /* Telegram deletes for 48 h: an hour for the way */
@@ -261,13 +270,32 @@ tell_admin(struct turn *t, int64_t person, void *ctx)
 	    words_in(t, language_of(t, person), "story.take_down", "number", ctx, NULL));
 }
 
+/* What stands outside: announcements are called back at once, of the website admins hear. */
+static void
+take_down(struct turn *t, const struct story *story)
+{
+	struct rows *q = db_query(t->db, &told, V(story->id));
+
+	while (db_next(q))
+		announce_take_back(t, db_int(q, 0));
+	db_run(t->db, &told_drop, V(story->id));
+	if (story->told_out)
+		people_each(t, ADMINS, NULL, 20, tell_admin,
+		    arena_print(t->arena, "%lld", (long long)story->number));
+}
+
+void
+story_told_in(struct turn *t, const struct story *story, int64_t announcement)
+{
+	db_run(t->db, &told_add, V(story->id, announcement));
+	story_told_out(t, story);
+}
+
 void
 story_withdraw(struct turn *t, const struct story *story)
 {
 	take_back(t, story->id);
-	if (story->told_out)
-		people_each(t, ADMINS, NULL, 20, tell_admin,
-		    arena_print(t->arena, "%lld", (long long)story->number));
+	take_down(t, story);
 	db_run(t->db, &drop, V(story->id));
 	audit(t, "story.withdraw", 0);
 }
@@ -403,6 +431,21 @@ read_mine(struct turn *t)
 	say(t, mine_card(t, &s));
 }
 
+/* An announcement stays as long as it may: it says a title and a name. */
+static void
+use_ended(struct turn *t, const struct story *was, enum story_use use)
+{
+	struct story s;
+
+	if (!story_get(t, was->id, &s))
+		return;
+	if (use == USE_NAME || (!s.until[USE_WEBSITE] && !s.until[USE_SOCIAL]))
+		take_down(t, &s);
+	else if (s.told_out)
+		people_each(t, ADMINS, NULL, 20, tell_admin,
+		    arena_print(t->arena, "%lld", (long long)s.number));
+}
+
 static void
 use_pressed(struct turn *t)
 {
@@ -416,9 +459,7 @@ use_pressed(struct turn *t)
 		db_run(t->db, &use_drop, V(s.id, use));
 		/* Who may still see it is not worth telling apart: every copy goes. */
 		take_back(t, s.id);
-		if (s.told_out)
-			people_each(t, ADMINS, NULL, 20, tell_admin,
-			    arena_print(t->arena, "%lld", (long long)s.number));
+		use_ended(t, &s, (enum story_use)use);
 	} else {
 		db_run(t->db, &use_set,
 		    V(s.id, use,

@@ -33,11 +33,17 @@ number_of(struct turn *t, int64_t n)
 
 /* "" for an admin who coordinates nobody: a survey of the whole network. */
 static const char *
-own_org(struct turn *t)
+org_of_person(struct turn *t, int64_t person)
 {
-	const char *org = db_string(t->db, &org_of, V(t->person->id));
+	const char *org = db_string(t->db, &org_of, V(person));
 
 	return org ? org : "";
+}
+
+static const char *
+own_org(struct turn *t)
+{
+	return org_of_person(t, t->person->id);
 }
 
 static bool
@@ -125,20 +131,25 @@ last_look(struct turn *t, const struct survey *s)
 	return card;
 }
 
-static void
-made(struct turn *t, const struct form *form)
+/* What its maker is told: the last look, or what is wrong. */
+static struct card *
+made_card(struct turn *t, int64_t maker, const struct form *form)
 {
 	const char *problem = form_problem(t->arena, form);
 	struct survey s;
 
-	if (problem) {
-		say(t, words(t, "surveys.wrong", "why", problem, NULL));
-		return;
-	}
-	if (!survey_get(t, survey_add(t, own_org(t), form_write(t->arena, form)), &s))
-		return;
-	draft_drop(t, DRAFT);
-	say(t, last_look(t, &s));
+	if (!problem &&
+	    survey_get(t, survey_add(t, org_of_person(t, maker), form_write(t->arena, form)), &s))
+		return last_look(t, &s);
+	return words(t, "surveys.wrong", "why", problem ? problem : "", NULL);
+}
+
+static void
+made(struct turn *t, const struct form *form)
+{
+	if (!form_problem(t->arena, form))
+		draft_drop(t, DRAFT);
+	say(t, made_card(t, t->person->id, form));
 }
 
 /* ---- for whom ---- */
@@ -300,16 +311,13 @@ no(struct turn *t)
 
 /* ---- from a file ---- */
 
-static void
-from_json(struct turn *t, const char *bytes, size_t length)
+static struct card *
+from_json(struct turn *t, int64_t maker, const char *bytes, size_t length)
 {
 	const char *why;
 	struct form *form = form_read(t->arena, bytes, length, &why);
 
-	if (form)
-		made(t, form);
-	else
-		say(t, words(t, "surveys.wrong", "why", why, NULL));
+	return form ? made_card(t, maker, form) : words(t, "surveys.wrong", "why", why, NULL);
 }
 
 static void
@@ -321,28 +329,32 @@ ask_file(struct turn *t)
 static enum next
 answer_file(struct turn *t)
 {
-	if (t->media) {
+	if (t->media && t->media->handle && t->media->bytes <= FORM_BYTES) {
 		media_fetch(t, t->media->handle, "survey");
+		say(t, words(t, "story.media_comes", NULL));
 		return DONE;
 	}
 	if (t->text[0] != '{') {
-		say(t, words(t, "surveys.tap", NULL));
+		say(t, words(t, t->media ? "surveys.no_file" : "surveys.tap", NULL));
 		return AGAIN;
 	}
-	from_json(t, t->text, strlen(t->text));
+	say(t, from_json(t, t->person->id, t->text, strlen(t->text)));
 	return DONE;
 }
 
+/* The bytes come in a turn of nobody's: what is said goes to who asked for them. */
 static void
 happened(struct turn *t, enum happening what)
 {
-	if (what != HAPPENED_MEDIA || !t->person || strcmp(t->key, "survey") != 0 ||
-	    !(t->person->access & (COORDINATORS | ADMINS)))
+	if (what != HAPPENED_MEDIA || strcmp(t->key, "survey") != 0 ||
+	    !(people_access(t, t->subject) & (COORDINATORS | ADMINS)))
 		return;
-	if (t->media->failed || t->media->bytes < 0)
-		say(t, words(t, "surveys.no_file", NULL));
+	t->language = language_of(t, t->subject);
+	if (t->media->failed || t->media->bytes < 0 || t->media->bytes > FORM_BYTES)
+		tell(t, t->subject, CLASS_REPLY, 0, words(t, "surveys.no_file", NULL));
 	else
-		from_json(t, t->media->content, (size_t)t->media->bytes);
+		tell(t, t->subject, CLASS_REPLY, 0,
+		    from_json(t, t->subject, t->media->content, (size_t)t->media->bytes));
 }
 
 static const struct step file_steps[] = {

@@ -375,6 +375,83 @@ story_withdrawn_in_every_state(void **state)
 	}
 }
 
+static void
+winner_turn(struct turn *t, void *ctx)
+{
+	static struct sql rank = {"UPDATE story SET rank = 1"};
+
+	(void)ctx;
+	db_run(t->db, &rank, NONE);
+	people_grant(t, READER, ADMINS, "");
+	for (int64_t p = 1; p <= PEOPLE; p++)
+		consent_set(t, p, CONSENT_ANNOUNCEMENTS, true);
+}
+
+/* By whom a title was seen in this stretch. */
+static int
+named_to(struct world *w)
+{
+	int n = 0;
+
+	for (int i = 0; i < w->count; i++)
+		n += w->sent[i].class == CLASS_ANNOUNCEMENT && w->sent[i].op == OP_SEND &&
+		     strstr(w->sent[i].text, "Title00001X") != NULL;
+	return n;
+}
+
+static void
+announces_winners(struct world *w)
+{
+	static const char *const lines[] = {"/stories", NULL, "Announce the winners"};
+
+	for (size_t i = 0; i < 3; i++)
+		world_says(w, who(ADMIN),
+		    lines[i] ? lines[i] : (const char *[]){"Season", "الدورة", "העונה"}[ADMIN % 3]);
+}
+
+/* The announcement of the winners, waiting for a second person, in its grace, or delivered: it is
+ * called back with the story it names. */
+static void
+story_withdrawn_calls_its_announcement_back(void **state)
+{
+	(void)state;
+	for (int at = 0; at < 6; at++) {
+		struct world *w = begin(SEASON_WON);
+		int deleted = 0, told;
+
+		story_new(w, 1, STORY_LIVE);
+		assert_true(engine_turn(w->engine, winner_turn, NULL));
+		announces_winners(w);
+		assert_int_equal(world_number(w, "SELECT count(*) FROM story_told"), 1);
+		if (at / 2 >= 1) {
+			world_says(w, who(READER), "/approve");
+			world_says(w, who(READER), "#1");
+			world_says(w, who(READER), "#1");
+		}
+		if (at / 2 == 2)
+			world_pass(w, 600);
+		told = named_to(w);
+		assert_int_equal(told > 0, at / 2 == 2);
+		world_forget_sent(w);
+		assert_true(engine_turn(w->engine, at % 2 ? leave_turn : withdraw_turn, NULL));
+		world_pass(w, 600);
+		if (at / 2 == 0) {
+			world_says(w, who(READER), "/approve");
+			world_says(w, who(READER), "#1");
+			world_says(w, who(READER), "#1");
+		}
+		world_pass(w, 3600);
+		for (int i = 0; i < w->count; i++)
+			deleted += w->sent[i].op == OP_DELETE;
+		assert_int_equal(named_to(w), 0);
+		/* Of who left with it, the copy goes by their leaving. */
+		assert_true(deleted >= told - at % 2 && deleted <= told);
+		printf("# %d told, %d copies deleted\n", told, deleted);
+		nothing_is_left(w);
+		world_free(w);
+	}
+}
+
 /* What ran out is as what was revoked: judges and readers lose it at that moment. */
 static void
 story_uses_expire(void **state)
@@ -437,7 +514,8 @@ story_is_whole_in_ones_own_data(void **state)
 		" JOIN pragma_foreign_key_list(f.\"table\") p WHERE m.type = 'table'"
 		" AND p.\"table\" = 'person' AND p.\"from\" = 'person' AND NOT EXISTS"
 		" (SELECT 1 FROM pragma_foreign_key_list(m.name) x WHERE x.\"table\" = 'person')"
-		" AND m.name NOT IN ('choice_set', 'story_use', 'story_media', 'story_copy')"),
+		" AND m.name NOT IN ('choice_set', 'story_use', 'story_media', 'story_copy',"
+		" 'story_told')"),
 	    0);
 	world_free(w);
 }
@@ -628,6 +706,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(story_two_judges_are_not_enough),
     cmocka_unit_test(story_only_a_judge_is_asked),
     cmocka_unit_test(story_withdrawn_in_every_state),
+    cmocka_unit_test(story_withdrawn_calls_its_announcement_back),
     cmocka_unit_test(story_is_whole_in_ones_own_data),
     cmocka_unit_test(story_texts_relied_on_stay),
     cmocka_unit_test(story_exhibition_shows_its_stories),

@@ -462,6 +462,69 @@ survey_two_thousand_answer_at_once(void **state)
 	world_free(w);
 }
 
+/* ---- a file, as networks bring it: its bytes come later, in a turn of nobody's ---- */
+
+static void
+coordinator_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	people_grant(t, 1, COORDINATORS, "arava");
+	people_set_language(t, 1, "ar");
+}
+
+static int64_t
+sends_file(struct world *w, int64_t bytes)
+{
+	says(w, 1, "/survey");
+	says(w, 1, "من ملف");
+	world_event(w, (struct event){.kind = EVENT_MESSAGE,
+			   .who = who(1),
+			   .media = {.kind = MEDIA_FILE, .handle = "h1", .bytes = bytes}});
+	world_settle(w);
+	for (int i = w->count - 1; i >= 0; i--)
+		if (w->sent[i].op == OP_FETCH)
+			return w->sent[i].id;
+	return 0;
+}
+
+static void
+file_comes(struct world *w, int64_t fetch, const char *bytes)
+{
+	world_event(w, (struct event){.kind = EVENT_FETCHED,
+			   .who = who(1),
+			   .media = {.handle = "h1",
+			       .bytes = bytes ? (int64_t)strlen(bytes) : -1,
+			       .content = bytes,
+			       .failed = !bytes,
+			       .asked_by = fetch}});
+	world_settle(w);
+}
+
+static void
+survey_comes_as_a_file(void **state)
+{
+	struct world *w = opened(1);
+	int64_t fetch;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, coordinator_turn, NULL));
+	fetch = sends_file(w, sizeof(form) - 1);
+	assert_true(fetch > 0);
+	file_comes(w, fetch, form);
+	assert_int_equal(
+	    world_number(w, "SELECT count(*) FROM survey WHERE org = 'arava' AND state = 0"), 1);
+	assert_non_null(strstr(world_last(w, who(1))->text, "coffee"));
+	assert_true(world_last(w, who(1))->choices >= 3);
+	/* What cannot be read, or cannot be had, is said; what is too big is not fetched. */
+	file_comes(w, fetch, "{\"title\": 1}");
+	file_comes(w, fetch, NULL);
+	assert_true(world_is(w, world_last(w, who(1)), "ar", "surveys.no_file"));
+	assert_int_equal(world_number(w, "SELECT count(*) FROM survey"), 2);
+	world_forget_sent(w);
+	assert_int_equal(sends_file(w, 1 << 20), 0);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(survey_answers_have_no_way_to_people),
     cmocka_unit_test(survey_answers_wait_sealed_and_enter_by_five),
@@ -471,6 +534,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(survey_goes_on_after_days),
     cmocka_unit_test(survey_rows_and_pages_do_not_follow_the_order),
     cmocka_unit_test(survey_what_entered_is_wiped_from_the_pool),
+    cmocka_unit_test(survey_comes_as_a_file),
     cmocka_unit_test(survey_two_thousand_answer_at_once),
 };
 
