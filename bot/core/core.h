@@ -220,10 +220,16 @@ int64_t outbox_expires_s(enum class class);
 struct blob outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel);
 /* Back again; NULL: it cannot be opened, or is a deletion. */
 const struct card *outbox_post_card(struct turn *t, int64_t post, struct blob body);
-/* Announcements that wait for this person end unsent; with `all_pushes` matches and reminders too. */
-void outbox_withdraw(struct turn *t, int64_t person, bool all_pushes);
+/* Pushes that a person may take their yes back from: sets of classes, bit N for class N. */
+enum {
+	PUSHES_ANNOUNCED = 1 << CLASS_ANNOUNCEMENT | 1 << CLASS_URGENT,
+	PUSHES_MATCHED = 1 << CLASS_MATCH,
+	PUSHES_ALL = PUSHES_ANNOUNCED | PUSHES_MATCHED | 1 << CLASS_REMINDER,
+};
+/* What of these waits for this person ends unsent. */
+void outbox_withdraw(struct turn *t, int64_t person, unsigned pushes);
 /* Only what of posts already waits in the outbox: counted as left. */
-void outbox_withdraw_posts(struct turn *t, int64_t person, bool all_pushes);
+void outbox_withdraw_posts(struct turn *t, int64_t person, unsigned pushes);
 /* Our relayed delivery that a message answers, 0 when unknown. */
 int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);

@@ -92,10 +92,9 @@ static struct sql chat_later = {
 static struct sql silent_until = {
     "SELECT max(due) FROM delivery WHERE state = 0 AND attempts > 0 AND chat = ? AND network = ?"};
 static struct sql withdraw = {"UPDATE delivery SET expires = ?1, due = ?2 WHERE person = ?3"
-			      " AND state = 0 AND (class IN (6, 7) OR (?4 AND class IN (3, 5)))"};
+			      " AND state = 0 AND (?4 >> class & 1)"};
 static struct sql withdraw_post = {"UPDATE delivery SET state = 8 WHERE person = ?1 AND state = 0"
-				   " AND post IS NOT NULL AND op = 0"
-				   " AND (class IN (6, 7) OR (?2 AND class IN (3, 5)))"};
+				   " AND post IS NOT NULL AND op = 0 AND (?2 >> class & 1)"};
 static struct sql silent_most = {
     "SELECT max(due) FROM delivery WHERE state = 0 AND attempts > 0 AND network = ?"};
 static struct sql never_left = {
@@ -744,19 +743,19 @@ outbox_prune(struct turn *t)
 }
 
 void
-outbox_withdraw_posts(struct turn *t, int64_t person, bool all_pushes)
+outbox_withdraw_posts(struct turn *t, int64_t person, unsigned pushes)
 {
-	db_run(t->db, &withdraw_post, V(person, all_pushes));
+	db_run(t->db, &withdraw_post, V(person, (int64_t)pushes));
 }
 
 /* What waits for this person and is not wanted any more ends now, as late. */
 void
-outbox_withdraw(struct turn *t, int64_t person, bool all_pushes)
+outbox_withdraw(struct turn *t, int64_t person, unsigned pushes)
 {
 	struct engine *e = t->engine;
 
-	outbox_withdraw_posts(t, person, all_pushes);
-	if (!db_run(t->db, &withdraw, V(t->now, engine_now_ms(e), person, all_pushes)))
+	outbox_withdraw_posts(t, person, pushes);
+	if (!db_run(t->db, &withdraw, V(t->now, engine_now_ms(e), person, (int64_t)pushes)))
 		return;
 	for (int i = 0; i < e->network_count; i++) {
 		all_wait(&e->networks[i]);

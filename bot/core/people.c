@@ -275,7 +275,7 @@ people_left(struct turn *t, const struct event *event, bool gone)
 	}
 	db_run(t->db, &set_reachable, V(0, account));
 	t->subject = person;
-	outbox_withdraw_posts(t, person, true);
+	outbox_withdraw_posts(t, person, PUSHES_ALL);
 	if (!people_reachable(t, person))
 		happen(t, HAPPENED_UNREACHABLE);
 }
@@ -404,7 +404,9 @@ consent_set(struct turn *t, int64_t person, const char *what, bool given)
 	else
 		db_run(t->db, &consent_drop, V(person, what));
 	if (!given && !strcmp(what, CONSENT_ANNOUNCEMENTS))
-		outbox_withdraw(t, person, false);
+		outbox_withdraw(t, person, PUSHES_ANNOUNCED);
+	if (!given && !strcmp(what, CONSENT_MATCHING))
+		outbox_withdraw(t, person, PUSHES_MATCHED);
 }
 
 void
@@ -439,7 +441,7 @@ people_pause(struct turn *t, int64_t person, int64_t until)
 	t->subject = person;
 	if (!until)
 		return;
-	outbox_withdraw(t, person, true);
+	outbox_withdraw(t, person, PUSHES_ALL);
 	happen(t, HAPPENED_PAUSED);
 }
 

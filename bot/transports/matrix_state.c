@@ -21,6 +21,9 @@ struct matrix_state {
 	json_t *values;	 /* name: the value as compact JSON in a string, which is small */
 	json_t *changed; /* name: true; since the last matrix_state_rows */
 	json_t *given;	 /* name: true; given out and not kept yet */
+	struct {
+		json_t *text, *value;
+	} *last; /* the value that was read last: the account is asked for at every step */
 	struct state_row *rows;
 	size_t row_count;
 };
@@ -46,6 +49,7 @@ matrix_state_new(const unsigned char key[MATRIX_STATE_KEY_BYTES])
 	state->values = object_new();
 	state->changed = object_new();
 	state->given = object_new();
+	state->last = memory_new(sizeof(*state->last));
 	return state;
 }
 
@@ -67,6 +71,9 @@ matrix_state_free(struct matrix_state *state)
 	if (!state)
 		return;
 	rows_free(state);
+	json_decref(state->last->text);
+	json_decref(state->last->value);
+	free(state->last);
 	json_decref(state->values);
 	json_decref(state->changed);
 	json_decref(state->given);
@@ -135,12 +142,18 @@ matrix_state_load(struct matrix_state *state, const struct state_row *row)
 json_t *
 matrix_state_get(const struct matrix_state *state, const char *name)
 {
-	const json_t *text = json_object_get(state->values, name);
+	json_t *text = json_object_get(state->values, name);
 
 	if (!text)
 		return NULL;
-	return json_loadb(json_string_value(text), json_string_length(text),
-	    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	if (text != state->last->text) {
+		json_decref(state->last->text);
+		json_decref(state->last->value);
+		state->last->text = json_incref(text);
+		state->last->value = json_loadb(json_string_value(text), json_string_length(text),
+		    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	}
+	return json_deep_copy(state->last->value);
 }
 
 bool

@@ -3,44 +3,9 @@
  * answered, every press is answered. A line that begins with = is a press: "=2" of the last choices
  * shown, "=TEXT" with that token; "@" speaks as the other one.
  */
-#include <assert.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define assert_true(x) ((x) ? (void)0 : abort())
-#define assert_false(x) assert_true(!(x))
-#define assert_non_null(x) assert_true((x) != NULL)
-#define assert_int_equal(a, b) assert_true((a) == (b))
-#define assert_string_equal(a, b) assert_true(!strcmp(a, b))
-#define fail_msg(...) abort()
-
-static char *
-unit_read(const char *path, size_t *length)
-{
-	(void)path;
-	(void)length;
-	return NULL;
-}
-
-#define WORLD_FOLDER "/dev/shm/world-XXXXXX"
-#include "../unit/world.h"
-
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
-static const struct feature *const *const world_features = features;
+#include "fuzz_world.h"
 
 enum { LINES = 12, EACH_WORLD = 3000 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 press(struct world *w, const char *who, const char *what)

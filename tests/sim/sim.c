@@ -1,6 +1,7 @@
 /*
- * sim [--seed N] [--runs N] [--days N] [--people N] [--cuts N] [--quiet-world] [--normal]
- *     [--nth-exchange N] [--nth-disk N] [--for-ever] [--verbose]
+ * sim [--seed N] [--runs N] [--seconds N] [--days N] [--people N] [--crowd N] [--cuts N]
+ *     [--quiet-world] [--no-matrix] [--no-encryption] [--normal] [--nth-exchange N] [--nth-disk N]
+ *     [--for-ever] [--verbose]
  * Runs of so many days of bot and people, one seed after another; the last line counts them. Exit
  * status 1 as soon as something does not hold; the line says with which arguments it comes again.
  */
@@ -18,7 +19,8 @@ enum { DAY_MS = 86400000, CALM_DAYS = 3 };
 
 static struct total {
 	int64_t runs, days, updates, confirmed, shipments, sent, uncertain, refused, cuts, restarts,
-	    faults, lines;
+	    faults, lines, rules_consent, rules_refusal, rules_first_line, rules_place;
+	int64_t flows[SIM_FLOWS];
 	uint64_t trace;
 } total;
 
@@ -71,6 +73,7 @@ run(const struct sim_options *options)
 	sim.end_ms = sim.start_ms + (int64_t)options->days * DAY_MS;
 	check_begin();
 	telegram_world_begin();
+	matrix_world_begin();
 	bot_begin();
 	people_begin();
 	bot_start();
@@ -89,9 +92,12 @@ run(const struct sim_options *options)
 	live_until(sim.end_ms + (int64_t)CALM_DAYS * DAY_MS);
 	if (!sim.failure[0])
 		check_settled();
+	if (sim.alive)
+		rules_flows(total.flows);
 	bot_end();
 	agenda_clear();
 	telegram_world_end();
+	matrix_world_end();
 	check_end();
 	return !sim.failure[0];
 }
@@ -111,6 +117,10 @@ add_up(void)
 	total.restarts += sim.counts.restarts;
 	total.faults += sim.counts.faults;
 	total.lines += sim.lines;
+	total.rules_consent += sim.counts.rules_consent;
+	total.rules_refusal += sim.counts.rules_refusal;
+	total.rules_first_line += sim.counts.rules_first_line;
+	total.rules_place += sim.counts.rules_place;
 	total.trace = total.trace * 31 + sim.trace;
 }
 
@@ -143,6 +153,14 @@ arguments(int argc, char **argv, struct sim_options *o)
 			o->days = (int)number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--people"))
 			o->people = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--seconds"))
+			o->seconds = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--crowd"))
+			o->crowd = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--no-matrix"))
+			o->matrix = false;
+		else if (!strcmp(argv[i], "--no-encryption"))
+			o->encryption = false;
 		else if (!strcmp(argv[i], "--cuts"))
 			o->cuts_a_year = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--nth-exchange"))
@@ -160,38 +178,81 @@ arguments(int argc, char **argv, struct sim_options *o)
 		else
 			return 0;
 	}
-	return o->people >= 1 && o->people <= SIM_PEOPLE_MOST ? runs : 0;
+	return o->people >= 1 && o->crowd >= 0 && o->people + o->crowd <= SIM_PEOPLE_MOST ? runs
+											   : 0;
+}
+
+static void
+print_failure(void)
+{
+	const struct sim_options *o = &sim.o;
+
+	printf("failed: %s; again with build/sim --seed %llu --days %d --people %d --crowd %d"
+	       " --cuts %lld%s%s%s%s, at line %lld of the trace\n",
+	    sim.failure, (unsigned long long)o->seed, o->days, o->people, o->crowd,
+	    (long long)o->cuts_a_year, o->faults ? "" : " --quiet-world",
+	    o->normal ? " --normal" : "", o->matrix ? "" : " --no-matrix",
+	    o->encryption ? "" : " --no-encryption", (long long)sim.lines);
+}
+
+static void
+print_total(double took)
+{
+	double years = (double)total.days / 365.25;
+
+	printf("flows:");
+	for (int i = 0; i < SIM_FLOWS; i++)
+		printf(" %s=%lld", rules_flow_name(i), (long long)total.flows[i]);
+	printf("\nrules: consent=%lld refusal=%lld first_line=%lld place=%lld\n",
+	    (long long)total.rules_consent, (long long)total.rules_refusal,
+	    (long long)total.rules_first_line, (long long)total.rules_place);
+	printf("runs=%lld years=%.2f seconds=%.2f a_minute=%.2f updates=%lld confirmed=%lld"
+	       " shipments=%lld sent=%lld uncertain=%lld refused=%lld cuts=%lld restarts=%lld"
+	       " faults=%lld trace=%016llx\n",
+	    (long long)total.runs, years, took, took > 0 ? years * 60 / took : 0,
+	    (long long)total.updates, (long long)total.confirmed, (long long)total.shipments,
+	    (long long)total.sent, (long long)total.uncertain, (long long)total.refused,
+	    (long long)total.cuts, (long long)total.restarts, (long long)total.faults,
+	    (unsigned long long)total.trace);
+}
+
+static void
+log_nothing(void *ctx, enum log_level level, const char *text)
+{
+	(void)ctx;
+	(void)level;
+	(void)text;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct sim_options o = {
-	    .seed = 1, .days = 28, .people = 12, .faults = true, .cuts_a_year = 100};
+	    .seed = 1,
+	    .days = 28,
+	    .people = 12,
+	    .crowd = 30,
+	    .matrix = true,
+	    .encryption = true,
+	    .faults = true,
+	    .cuts_a_year = 100};
 	int64_t runs = arguments(argc, argv, &o);
-	double begun = seconds(), years;
+	double begun = seconds();
 	bool good = runs > 0;
 
 	if (!good)
 		fputs(
 		    "sim: expected the arguments that the head of tests/sim/sim.c names\n", stderr);
+	if (!o.verbose)
+		log_to(log_nothing, NULL);
 	for (int64_t i = 0; i < runs && good; i++, o.seed++) {
+		if (i && o.seconds && seconds() - begun > (double)o.seconds)
+			break;
 		good = run(&o);
 		add_up();
 		if (!good)
-			printf(
-			    "failed: %s; again with --seed %llu --days %d --people %d --cuts %lld,"
-			    " at line %lld of the trace\n",
-			    sim.failure, (unsigned long long)o.seed, o.days, o.people,
-			    (long long)o.cuts_a_year, (long long)sim.lines);
+			print_failure();
 	}
-	years = (double)total.days / 365.25;
-	printf(
-	    "runs=%lld years=%.2f seconds=%.2f updates=%lld confirmed=%lld shipments=%lld sent=%lld"
-	    " uncertain=%lld refused=%lld cuts=%lld restarts=%lld faults=%lld trace=%016llx\n",
-	    (long long)total.runs, years, seconds() - begun, (long long)total.updates,
-	    (long long)total.confirmed, (long long)total.shipments, (long long)total.sent,
-	    (long long)total.uncertain, (long long)total.refused, (long long)total.cuts,
-	    (long long)total.restarts, (long long)total.faults, (unsigned long long)total.trace);
+	print_total(seconds() - begun);
 	return good ? 0 : 1;
 }

@@ -5,8 +5,12 @@
  *   sim_time.c      clock, dice, agenda, trace; io/loop.h and io/timer.h a second time
  *   sim_http.c      io/http.h a second time: latency and faults at every phase of an exchange
  *   sim_telegram.c  a Bot API server with its odd rules, and the ledger of what each chat received
+ *   sim_matrix.c    a homeserver with its own, keys and gaps and transaction ids
+ *   sim_picture.c   base/picture.h a second time: no process is started for a picture
+ *   sim_scripts.c   the flows they follow
  *   sim_people.c    people who follow and break every flow in three languages
  *   sim_bot.c       assembly of the bot, its deaths and restarts; feeds and calendars
+ *   sim_rules.c     PRODUCT.md's ground rules
  *   sim_checks.c    what must hold, always and once the faults have stopped
  *   sim.c           arguments, one run after another
  */
@@ -23,14 +27,18 @@ struct http_request;
 struct shipment;
 struct outcome;
 
-enum { SIM_PEOPLE_MOST = 64, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_POISON = 50 };
+enum { SIM_PEOPLE_MOST = 128, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_POISON = 50 };
 
 struct sim_options {
 	uint64_t seed;
 	int days, people;
+	int crowd;	 /* who says yes to meetings and sleeps: cards need a membership of thirty */
+	bool matrix;	 /* some are on Matrix, */
+	bool encryption; /* and some of them encrypt */
 	bool faults;  /* network, disk and power; off: a quiet world */
 	bool normal;  /* the control: PRAGMA synchronous=NORMAL */
 	bool verbose; /* the whole trace on standard output */
+	int64_t seconds; /* no new run begins after that; 0: all runs */
 	int64_t cuts_a_year;
 	int64_t nth_exchange; /* that HTTP exchange fails (with `for_ever` all after it); 0: none */
 	int64_t nth_disk;     /* that disk operation fails; 0: none */
@@ -39,8 +47,11 @@ struct sim_options {
 
 struct sim_counts {
 	int64_t updates, confirmed, requests, shipments, sent, uncertain, refused, doubled, cuts,
-	    restarts, presses, faults, pushes;
+	    restarts, presses, faults, pushes, invitations;
+	/* How often each ground rule had something to look at. */
+	int64_t rules_consent, rules_refusal, rules_first_line, rules_place;
 };
+enum { SIM_FLOWS = 14 };
 
 extern struct sim {
 	struct sim_options o;
@@ -84,7 +95,12 @@ void violated(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What the world answers: called when the request arrives at the server; `answer` may be called at
  * once or later, exactly once, with NULL for a connection that is cut. */
 struct exchange;
-void world_serve(struct exchange *exchange, const char *method, const char *body, size_t length);
+void telegram_serve(
+    struct exchange *exchange, const char *method, const char *body, size_t length);
+void matrix_serve(struct exchange *exchange, const char *method, const char *path,
+    const char *token, const char *body, size_t length);
+/* A Retry-After header for the answer that comes. */
+void exchange_retry_after(struct exchange *exchange, int64_t seconds);
 void exchange_answer(struct exchange *exchange, int status, const char *body);
 /* Who answers later keeps it until then. */
 void exchange_keep(struct exchange *exchange);
@@ -101,15 +117,39 @@ void telegram_world_end(void);
 int64_t telegram_say(int64_t chat, const char *language, const char *text);
 int64_t telegram_press(int64_t chat, int64_t message, const char *data);
 void telegram_member(int64_t chat, bool blocked);
-/* How often a shipment arrived as a message. */
-int telegram_arrivals(int64_t shipment);
 bool telegram_all_confirmed(void);
 /* Presses that were handed out and never answered, whatever the answer. */
 int telegram_presses_unanswered(void);
 void telegram_confirmed_texts(void (*each)(int64_t update, const char *text));
-#define SIM_NAME "Zq%lldNameCanary"
+#define SIM_CANARY "NameCanary"
+#define SIM_NAME "Zq%lld" SIM_CANARY
+
+/* ---- sim_matrix.c ---- */
+
+void matrix_world_begin(void);
+void matrix_world_end(void);
+/* Somebody opens a private chat with the bot, a new one when they left the last. */
+void matrix_meet(int64_t chat, bool encrypts);
+/* The bot is there and so are they. */
+bool matrix_met(int64_t chat);
+/* Position of the event; 0: nothing could be said. */
+int64_t matrix_say(int64_t chat, const char *text);
+void matrix_leave(int64_t chat);
+void matrix_upgrade(int64_t chat);
+bool matrix_all_confirmed(void);
+void matrix_confirmed_texts(void (*each)(int64_t update, const char *text));
+
+/* ---- sim_scripts.c ---- */
+
+/* The steps of a flow for somebody of these roles. */
+const char *const *script_pick(unsigned roles);
+/* What is typed for a step, or "#N". */
+void script_line(const char *step, const char *code, char *out, size_t room);
 
 /* ---- sim_people.c ---- */
+
+/* The bot joined this person's private chat. */
+void people_met(int64_t chat);
 
 void people_begin(void);
 /* A message came to a chat: text, and the data of its buttons. */
@@ -140,15 +180,31 @@ const char *bot_invite(unsigned role, const char *org);
 
 /* ---- sim_checks.c ---- */
 
-void check_shipped(int64_t id, const struct shipment *shipment);
+void check_shipped(int64_t id, const struct shipment *shipment, bool matrix);
 void check_gone(int64_t id, const struct outcome *outcome);
-void check_arrived(int64_t shipment, int64_t chat, const char *text);
+/* The server has it: the ledger against which the outbox's word is held. */
+void ledger_arrived(int64_t shipment, int64_t chat);
+/* What somebody reads; shipment 0: unknown. */
+void check_text(int64_t shipment, int64_t chat, const char *text);
 /* Everything that must hold once the faults have stopped and all has settled. */
 /* Nobody can be read on the disk, at whatever moment it is taken away. */
 void check_disk(void);
 void check_settled(void);
 void check_begin(void);
 void check_end(void);
+/* ---- sim_rules.c ---- */
+
+void rules_begin(void);
+void rules_shipped(int64_t id, const struct shipment *shipment);
+void rules_read(int64_t shipment, const char *text);
+/* What must hold in the database at any time. */
+void rules_state(void);
+/* How far the flows went, for the last line. */
+void rules_flows(int64_t sums[SIM_FLOWS]);
+const char *rules_flow_name(int i);
+
+/* ---- sim_checks.c ---- */
+
 /* The class (enum class) a shipment was made in; -1: never shipped. */
 int check_class(int64_t shipment);
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "base/civil.h"
 #include "base/conf.h"
 #include "base/memory.h"
@@ -24,12 +26,22 @@
 #include "store/parts.h"
 #include "store/manifest.h"
 #include "store/seal.h"
+#include "transports/matrix.h"
 #include "transports/telegram.h"
+
+/* An idle poll costs as much here as there, and a year has a million of them at half a minute. */
+enum { MATRIX_POLL_MS = 20 * 60 * 1000 };
 
 static const char configuration[] = "[bot]\n"
 				    "database = sim.db\n"
 				    "[telegram]\n"
 				    "token_file = none\n"
+				    "[matrix]\n"
+				    "homeserver = http://127.0.0.1:1\n"
+				    "user = @alumhub:h\n"
+				    "password_file = none\n"
+				    "[matching]\n"
+				    "every_days = 7\n"
 				    "[podcast groundwork]\n"
 				    "title = Groundwork\n"
 				    "feed = https://feeds.example.org/groundwork\n"
@@ -107,9 +119,11 @@ static struct bot {
 	struct loop *loop;
 	struct http *http;
 	struct timer *timer;
-	struct transport *transport;
-	const struct transport_ops *inner;
-	struct transport_ops outer;
+	struct port {
+		struct transport *transport;
+		const struct transport_ops *inner;
+		struct transport_ops outer;
+	} ports[2]; /* Telegram, Matrix */
 	bool soon;
 	struct manifest *manifest; /* outlives a killed process, not the machine */
 } bot;
@@ -259,6 +273,12 @@ fetch(void *ctx, const struct engine_fetch *order)
 
 static struct transport_up engine_up;
 
+static struct port *
+port_of(const struct transport *transport)
+{
+	return &bot.ports[bot.ports[1].transport == transport];
+}
+
 static bool
 seen_came(void *engine, struct transport *transport, const struct batch *batch)
 {
@@ -289,7 +309,7 @@ seen_open(struct transport *transport, const struct transport_up *up, const char
 	ours.came = seen_came;
 	ours.keep = seen_keep;
 	ours.gone = seen_gone;
-	bot.inner->open(transport, &ours, cursor, state, count);
+	port_of(transport)->inner->open(transport, &ours, cursor, state, count);
 }
 
 static void
@@ -297,9 +317,9 @@ seen_send(struct transport *transport, const struct shipment *shipment)
 {
 	if (sim.dying)
 		return; /* the process is no more */
-	check_shipped(shipment->id, shipment);
+	check_shipped(shipment->id, shipment, port_of(transport) == &bot.ports[1]);
 	sim.shipment = shipment->id;
-	bot.inner->send(transport, shipment);
+	port_of(transport)->inner->send(transport, shipment);
 	sim.shipment = 0;
 }
 
@@ -341,6 +361,22 @@ fill(void *bytes, size_t length)
 		*p++ = (unsigned char)(dice() >> 24);
 }
 
+static uint32_t
+random_number(void)
+{
+	return (uint32_t)(dice() >> 32);
+}
+
+static const char *
+random_name(void)
+{
+	return "dice";
+}
+
+/* libsodium's own callers draw from the dice too: keys of encryption, codes, secrets. */
+static struct randombytes_implementation random_dice = {
+    .implementation_name = random_name, .random = random_number, .buf = fill};
+
 void
 bot_begin(void)
 {
@@ -350,6 +386,7 @@ bot_begin(void)
 
 	empty_folder(false);
 	seal_random_from(fill);
+	randombytes_set_implementation(&random_dice);
 	crash_vfs_register();
 	crash_vfs_new(sim.o.seed);
 	scrub_vfs_register("scrub-crash", "crash");
@@ -384,6 +421,37 @@ open_state(void)
 }
 
 static void
+add(struct port *port, struct transport *transport)
+{
+	port->transport = transport;
+	port->inner = transport->ops;
+	port->outer = *port->inner;
+	port->outer.open = seen_open;
+	port->outer.send = seen_send;
+	transport->ops = &port->outer;
+	engine_add(sim.engine, transport);
+}
+
+static void
+add_matrix(void)
+{
+	static const unsigned char key[MATRIX_KEY_BYTES] = {4, 5, 6};
+	static const char *const everywhere[] = {"*", NULL};
+
+	add(&bot.ports[1], matrix_new(&(struct matrix_options){.loop = bot.loop,
+			       .http = bot.http,
+			       .homeserver = "http://127.0.0.1:1",
+			       .user = "@alumhub:h",
+			       .password = "secret",
+			       .key = key,
+			       .encryption = sim.o.encryption,
+			       .allow_servers = everywhere,
+			       .per_second = 1,
+			       .connections = 8,
+			       .poll_ms = MATRIX_POLL_MS}));
+}
+
+static void
 add_telegram(void)
 {
 	struct telegram_options o = {.loop = bot.loop,
@@ -395,13 +463,7 @@ add_telegram(void)
 	    .per_chat_second = 1,
 	    .connections = 8};
 
-	bot.transport = telegram_new(&o);
-	bot.inner = bot.transport->ops;
-	bot.outer = *bot.inner;
-	bot.outer.open = seen_open;
-	bot.outer.send = seen_send;
-	bot.transport->ops = &bot.outer;
-	engine_add(sim.engine, bot.transport);
+	add(&bot.ports[0], telegram_new(&o));
 }
 
 static void
@@ -457,6 +519,8 @@ bot_start(void)
 	o.db = sim.db;
 	sim.engine = engine_new(&o);
 	add_telegram();
+	if (sim.o.matrix)
+		add_matrix();
 	engine_start(sim.engine);
 	wake(NULL, 0);
 }
@@ -547,5 +611,6 @@ bot_invite(unsigned role, const char *org)
 	i = (struct invitation){.role = role, .org = role == ADMINS || role == SAFETY ? "" : org};
 	if (sim.dying || !engine_turn(sim.engine, invite, &i))
 		return NULL;
+	sim.counts.invitations++;
 	return i.code;
 }

@@ -19,7 +19,7 @@ struct seen {
 	int64_t id;
 	enum op op;
 	enum class class;
-	bool repeated;
+	bool matrix, repeated;
 	int life; /* of the bot, when it was shipped last */
 	bool
 	    farewell; /* to somebody who was erased: tied to nobody, not even to what comes later */
@@ -28,9 +28,32 @@ struct seen {
 /* The newest reply of each chat: what was said later arrives later. */
 static int64_t newest_reply[SIM_PEOPLE_MOST];
 
+struct arrival {
+	struct arrival *next;
+	int64_t shipment;
+	int count;
+};
+
 static struct seen *seen[HASH];
+static struct arrival *arrivals[HASH];
 static struct sql too_late = {"SELECT 1 FROM delivery WHERE id = ? AND expires < ?"};
 static struct sql farewell = {"SELECT 1 FROM delivery WHERE id = ? AND person IS NULL"};
+
+/* ---- the ledger: how often a shipment came to its chat ---- */
+
+static struct arrival *
+arrival_of(int64_t shipment)
+{
+	struct arrival **a = &arrivals[(uint64_t)shipment % HASH];
+
+	while (*a && (*a)->shipment != shipment)
+		a = &(*a)->next;
+	if (!*a) {
+		*a = memory_new(sizeof(**a));
+		(*a)->shipment = shipment;
+	}
+	return *a;
+}
 
 static struct seen *
 seen_of(int64_t id)
@@ -47,6 +70,7 @@ check_begin(void)
 {
 	memset(seen, 0, sizeof(seen));
 	memset(newest_reply, 0, sizeof(newest_reply));
+	rules_begin();
 }
 
 static void
@@ -74,6 +98,13 @@ check_end(void)
 			seen[i] = s->next;
 			free(s);
 		}
+	for (int i = 0; i < HASH; i++)
+		while (arrivals[i]) {
+			struct arrival *a = arrivals[i];
+
+			arrivals[i] = a->next;
+			free(a);
+		}
 }
 
 int
@@ -85,7 +116,7 @@ check_class(int64_t shipment)
 }
 
 void
-check_shipped(int64_t id, const struct shipment *shipment)
+check_shipped(int64_t id, const struct shipment *shipment, bool matrix)
 {
 	struct seen *s = seen_of(id);
 
@@ -94,6 +125,7 @@ check_shipped(int64_t id, const struct shipment *shipment)
 		s = memory_new(sizeof(*s));
 		s->id = id;
 		s->op = shipment->op;
+		s->matrix = matrix;
 		s->farewell = db_exists(sim.db, &farewell, V(id));
 		s->class = shipment->class;
 		s->next = seen[(uint64_t)id % HASH];
@@ -101,6 +133,7 @@ check_shipped(int64_t id, const struct shipment *shipment)
 	} else if (s->op != shipment->op || s->class != shipment->class) {
 		violated("shipment %lld stands for two things", (long long)id);
 	}
+	rules_shipped(id, shipment);
 	s->repeated = s->repeated || shipment->repeated;
 	s->life = sim.life;
 	if (db_exists(sim.db, &too_late, V(id, sim.now_ms / 1000 - 2)))
@@ -113,7 +146,7 @@ void
 check_gone(int64_t id, const struct outcome *outcome)
 {
 	const struct seen *s = seen_of(id);
-	int count = telegram_arrivals(id);
+	int count = arrival_of(id)->count;
 
 	trace("gone id=%lld fate=%d", (long long)id, (int)outcome->fate);
 	sim.counts.sent += outcome->fate == FATE_SENT;
@@ -125,7 +158,8 @@ check_gone(int64_t id, const struct outcome *outcome)
 		violated("shipment %lld is called sent and never arrived", (long long)id);
 	else if (s->op == OP_SEND && outcome->fate == FATE_REFUSED && count > 0)
 		violated("shipment %lld is called refused and arrived", (long long)id);
-	else if (s->op == OP_SEND && outcome->fate == FATE_LATER && count > 0 && !s->repeated)
+	else if (s->op == OP_SEND && outcome->fate == FATE_LATER && count > 0 && !s->repeated &&
+		 !s->matrix) /* there the same again is nothing new */
 		violated("shipment %lld will be sent again and arrived already", (long long)id);
 }
 
@@ -158,18 +192,26 @@ arrivals_most(const struct seen *s)
 }
 
 void
-check_arrived(int64_t shipment, int64_t chat, const char *text)
+check_text(int64_t shipment, int64_t chat, const char *text)
 {
-	const struct seen *s = seen_of(shipment);
 	const char *canary = strstr(text, "NameCanary");
 	char own[40];
 
 	snprintf(own, sizeof(own), SIM_NAME, (long long)chat);
 	if (canary && !strstr(text, own))
 		violated("the name of one person stands in the chat of another");
+	rules_read(shipment, text);
+}
+
+void
+ledger_arrived(int64_t shipment, int64_t chat)
+{
+	const struct seen *s = seen_of(shipment);
+
+	arrival_of(shipment)->count++;
 	if (!s)
 		return;
-	if (telegram_arrivals(shipment) > arrivals_most(s)) {
+	if (arrival_of(shipment)->count > arrivals_most(s)) {
 		sim.counts.doubled++;
 		violated("shipment %lld arrived twice", (long long)shipment);
 	}
@@ -196,7 +238,7 @@ owed_once(int64_t update, const char *text)
 {
 	int64_t number, count;
 
-	if (sscanf(text, "/start o_%lld", (long long *)&number) != 1)
+	if (sscanf(text, "%*1[/!]start o_%lld", (long long *)&number) != 1)
 		return;
 	count = db_number(sim.db, &heard, V(number), 0);
 	if (count != (number % SIM_POISON ? 1 : 0))
@@ -220,11 +262,13 @@ check_settled(void)
 		violated("the bot does not come up again");
 		return;
 	}
-	if (!telegram_all_confirmed())
+	if (!telegram_all_confirmed() || !matrix_all_confirmed())
 		violated("updates wait although all is well");
 	telegram_confirmed_texts(owed_once);
+	matrix_confirmed_texts(owed_once);
 	if (db_number(sim.db, &unsettled, V(sim.now_ms - 86400000), -1) != 0)
 		violated("deliveries wait although all is well");
+	rules_state();
 	whole = db_string(sim.db, &integrity, NONE);
 	if (!whole || strcmp(whole, "ok"))
 		violated("the database is damaged: %s", whole ? whole : "?");

@@ -34,7 +34,10 @@ struct http_call {
 struct exchange {
 	int users;
 	struct http_call *call; /* NULL: nobody listens any more */
-	char *method, *body;
+	char *method, *path, *token, *body; /* path: Matrix'; of Telegram's the method's name */
+	size_t length;
+	bool matrix;
+	int64_t retry_after_s;
 	int64_t shipment;
 	bool answered;
 	enum http_outcome outcome;
@@ -52,6 +55,8 @@ exchange_leave(void *ctx)
 	if (--x->users)
 		return;
 	free(x->method);
+	free(x->path);
+	free(x->token);
 	free(x->body);
 	free(x->reply);
 	free(x);
@@ -82,6 +87,12 @@ exchange_shipment(const struct exchange *x)
 	return x->shipment;
 }
 
+void
+exchange_retry_after(struct exchange *x, int64_t seconds)
+{
+	x->retry_after_s = seconds;
+}
+
 bool
 exchange_lost(const struct exchange *x)
 {
@@ -108,6 +119,7 @@ come(struct exchange *x, enum http_outcome outcome, const char *cause)
 	    .body = outcome == HTTP_REPLIED && x->reply ? x->reply : "",
 	    .cause = cause,
 	    .reused = chance(500000),
+	    .inside = x,
 	};
 
 	if (!call)
@@ -182,8 +194,10 @@ arrives(void *ctx)
 		exchange_answer(x, 502, "<html><h1>502 Bad Gateway</h1></html>");
 	else if (fault(1000))
 		exchange_answer(x, 200, "");
+	else if (x->matrix)
+		matrix_serve(x, x->method, x->path, x->token, x->body, x->length);
 	else
-		world_serve(x, x->method, x->body, strlen(x->body));
+		telegram_serve(x, x->path, x->body, x->length);
 	exchange_leave(x);
 }
 
@@ -209,6 +223,7 @@ depart(struct http_call *call)
 		; /* lost on the way there: the bot waits for its time-out */
 	else
 		exchange_at(x, latency_ms(), false, arrives);
+	exchange_leave(x); /* the queue's */
 }
 
 static void
@@ -308,17 +323,35 @@ form_body(const struct http_request *request)
 	return text;
 }
 
-static char *
-copy_body(const struct http_request *request)
+static void
+copy_body(struct exchange *x, const struct http_request *request)
 {
-	char *body;
+	if (request->part_count) {
+		x->body = form_body(request);
+		x->length = strlen(x->body);
+		return;
+	}
+	x->length = request->body_length;
+	x->body = memory_new(x->length + 1);
+	if (x->length)
+		memcpy(x->body, request->body, x->length);
+}
 
-	if (request->part_count)
-		return form_body(request);
-	body = memory_new(request->body_length + 1);
-	if (request->body_length)
-		memcpy(body, request->body, request->body_length);
-	return body;
+/* Telegram's addresses hold the token, Matrix' begin with /_matrix. */
+static void
+copy_address(struct exchange *x, const struct http_request *request)
+{
+	const char *path = strstr(request->url, "/_matrix/"), *slash = strrchr(request->url, '/');
+	const char *method = request->method;
+
+	x->matrix = path != NULL;
+	if (!x->matrix)
+		path = slash ? slash + 1 : "";
+	if (!method)
+		method = request->body || request->part_count ? "POST" : "GET";
+	x->path = memory_string(path);
+	x->method = memory_string(method);
+	x->token = memory_string(request->token ? request->token : "");
 }
 
 struct http_call *
@@ -326,7 +359,6 @@ http_send(struct http_lane *lane, const struct http_request *request)
 {
 	struct http_call *call = memory_new(sizeof(*call));
 	struct exchange *x = call->exchange = memory_new(sizeof(*x));
-	const char *slash = strrchr(request->url, '/');
 
 	call->lane = lane;
 	call->fn = request->fn;
@@ -335,14 +367,12 @@ http_send(struct http_lane *lane, const struct http_request *request)
 	call->waits = true;
 	x->users = 1;
 	x->call = call;
-	x->method = memory_string(slash ? slash + 1 : "");
-	x->body = copy_body(request);
+	copy_address(x, request);
+	copy_body(x, request);
 	x->shipment = sim.shipment;
 	*lane->last = call;
 	lane->last = &call->next;
 	lane_poke(lane);
-	if (!call->waits)
-		exchange_leave(x);
 	return call;
 }
 
@@ -387,6 +417,7 @@ http_header(const struct http_answer *answer, const char *name)
 int64_t
 http_retry_after_s(const struct http_answer *answer)
 {
-	(void)answer;
-	return -1;
+	const struct exchange *x = answer->inside;
+
+	return x->retry_after_s ? x->retry_after_s : -1;
 }

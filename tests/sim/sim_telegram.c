@@ -8,18 +8,12 @@
 
 #include "base/memory.h"
 
-enum { KEEP_MS = 24 * 3600 * 1000, BUTTONS_MOST = 40, HASH = 1 << 16 };
+enum { KEEP_MS = 24 * 3600 * 1000, BUTTONS_MOST = 40 };
 
 struct update {
 	struct update *next;
 	int64_t id, at_ms, press;
 	char *json, *text;
-};
-
-struct arrival {
-	struct arrival *next;
-	int64_t shipment;
-	int count;
 };
 
 /* A text that was confirmed: the bot owes it exactly one turn. */
@@ -31,7 +25,6 @@ struct owed {
 
 static struct update *updates, **last_update = &updates;
 static struct owed *owed;
-static struct arrival *arrivals[HASH];
 static int64_t next_update, last_update_ms, next_message, next_callback;
 static struct exchange *poller;
 static int64_t poller_limit, poll_number;
@@ -74,40 +67,11 @@ telegram_world_end(void)
 		free(o->text);
 		free(o);
 	}
-	for (int i = 0; i < HASH; i++)
-		while (arrivals[i]) {
-			struct arrival *a = arrivals[i];
-
-			arrivals[i] = a->next;
-			free(a);
-		}
 	if (poller)
 		exchange_release(poller);
 	poller = NULL;
 	free(answered);
 	answered = NULL;
-}
-
-/* ---- the ledger ---- */
-
-static struct arrival *
-arrival_of(int64_t shipment)
-{
-	struct arrival **a = &arrivals[(uint64_t)shipment % HASH];
-
-	while (*a && (*a)->shipment != shipment)
-		a = &(*a)->next;
-	if (!*a) {
-		*a = memory_new(sizeof(**a));
-		(*a)->shipment = shipment;
-	}
-	return *a;
-}
-
-int
-telegram_arrivals(int64_t shipment)
-{
-	return arrival_of(shipment)->count;
 }
 
 /* ---- updates ---- */
@@ -401,11 +365,11 @@ sent(struct exchange *x, json_t *body, int64_t chat)
 	int n = read_buttons(body, buttons);
 	char reply[300];
 
-	arrival_of(exchange_shipment(x))->count++;
 	trace("arrived shipment=%lld chat=%lld message=%lld buttons=%d %.60s",
 	    (long long)exchange_shipment(x), (long long)chat, (long long)message, n,
 	    text ? text : "");
-	check_arrived(exchange_shipment(x), chat, text ? text : "");
+	ledger_arrived(exchange_shipment(x), chat);
+	check_text(exchange_shipment(x), chat, text ? text : "");
 	people_received(chat, message, text ? text : "", buttons, n, false);
 	snprintf(reply, sizeof(reply),
 	    "{\"ok\":true,\"result\":{\"message_id\":%lld,\"date\":%lld,\"chat\":{\"id\":%lld,"
@@ -426,7 +390,7 @@ edited(struct exchange *x, json_t *body, int64_t chat)
 		return;
 	}
 	if (text)
-		check_arrived(0, chat, text);
+		check_text(0, chat, text);
 	people_received(chat, message, text ? text : "", buttons, n, true);
 	exchange_answer(x, 200, "{\"ok\":true,\"result\":true}");
 }
@@ -447,7 +411,7 @@ answer_press(const json_t *id)
 }
 
 void
-world_serve(struct exchange *x, const char *method, const char *text, size_t length)
+telegram_serve(struct exchange *x, const char *method, const char *text, size_t length)
 {
 	json_t *body = json_loadb(text, length, 0, NULL);
 	int64_t chat = json_integer_value(json_object_get(body, "chat_id"));
