@@ -43,9 +43,41 @@ arena_buf_leaves_out_what_does_not_fit(void **state)
 	buf_free(&b);
 }
 
+/* Resident kilobytes of files that are mapped. */
+static long
+resident_files_kb(void)
+{
+	char line[128];
+	long kb = -1;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "RssFile: %ld", &kb);
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+static void
+arena_memory_settles_and_everything_works_on(void **state)
+{
+	struct arena *arena = arena_new();
+	char *kept = arena_string(arena, "kept");
+	long before = resident_files_kb();
+
+	(void)state;
+	memory_settle();
+	assert_true(resident_files_kb() < before);
+	assert_string_equal(kept, "kept");
+	assert_string_equal(arena_print(arena, "%s %d", "again", 7), "again 7");
+	assert_string_equal(arena_join(arena, "to", "gether"), "together");
+	arena_free(arena);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(arena_gives_zeroed_memory_again_after_forgetting),
 	cmocka_unit_test(arena_buf_leaves_out_what_does_not_fit),
+	cmocka_unit_test(arena_memory_settles_and_everything_works_on),
 };
 
 UNIT_RUN(tests)
