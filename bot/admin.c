@@ -377,6 +377,25 @@ check_main(struct app *app)
 	return c.wrong ? EXIT_CONFIG : EXIT_DONE;
 }
 
+/* The sheet of what is stored, from the declarations that a test holds against the tables. */
+int
+schema_main(void)
+{
+	static const char *const erasers[] = {[NOT_PERSONAL] = "not about a person",
+	    [WITH_PERSON] = "goes with the person",
+	    [KEY_GONE] = "sealed; unreadable once the person's key is overwritten, and deleted",
+	    [WHEN_DONE] = "emptied when done",
+	    [AFTER_RETENTION] = "a job deletes it after the retention",
+	    [KEYED_HASH] = "a keyed hash: tells nothing without the state key"};
+
+	printf("| column | purpose | retention | how it ends |\n|---|---|---|---|\n");
+	for (const struct schema *const *s = engine_schemas(features); *s; s++)
+		for (const struct column *c = (*s)->columns; c->name; c++)
+			printf("| %s | %s | %s | %s |\n", c->name, c->purpose, c->retention,
+			    erasers[c->eraser]);
+	return EXIT_DONE;
+}
+
 int
 version_main(void)
 {

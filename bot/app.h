@@ -80,6 +80,8 @@ int status_main(struct app *app);
 int erase_main(struct app *app);
 int backup_main(struct app *app);
 int restore_main(struct app *app);
+int demo_main(struct app *app);
+int schema_main(void);
 /* A backup in steps, so that the long one may run on another thread: begin on the loop's (NULL: not
  * now, come again), run, end on the loop's again with the status; what there is to say is appended. */
 enum { BACKUP_MOST_MS = 1800000 };

@@ -15,6 +15,8 @@ static const char usage[] =
     "  status [--json]           how it goes\n"
     "  backup FILE | restore FILE\n"
     "  erase                     reads NETWORK:ID lines, forgets each\n"
+    "  load-demo N               N invented people into an empty state\n"
+    "  schema                    what is stored: purpose, retention and eraser of each column\n"
     "  egress                    the way out of the split service: a proxy to allowed hosts\n"
     "  version\n";
 
@@ -31,6 +33,7 @@ static const struct {
     {"backup", backup_main, true},
     {"restore", restore_main, true},
     {"erase", erase_main, false},
+    {"load-demo", demo_main, true},
 };
 
 static int
@@ -88,6 +91,8 @@ main(int argc, char **argv)
 		return wrong("expected a command", "");
 	if (!strcmp(command, "version"))
 		return version_main();
+	if (!strcmp(command, "schema"))
+		return schema_main();
 	if (!strcmp(command, "egress"))
 		return egress_main(&a);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
@@ -96,7 +101,7 @@ main(int argc, char **argv)
 		if (strcmp(commands[i].name, command))
 			continue;
 		if (commands[i].takes_file != (a.file != NULL))
-			return wrong(commands[i].takes_file ? "expected a FILE behind " : "no FILE belongs behind ",
+			return wrong(commands[i].takes_file ? "expected one more word behind " : "no word belongs behind ",
 			    command);
 		status = app_read(&app, &a);
 		if (status == EXIT_DONE)

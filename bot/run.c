@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "io/control.h"
 #include "io/http.h"
+#include "io/journal.h"
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/timer.h"
@@ -58,6 +59,12 @@ static int64_t
 now_ms(void *ctx)
 {
 	return loop_wall_ms(((struct service *)ctx)->loop);
+}
+
+static int64_t
+steady_ms(void *ctx)
+{
+	return loop_now_ms(((struct service *)ctx)->loop);
 }
 
 static void
@@ -425,7 +432,7 @@ assemble(struct service *s)
 {
 	struct app *app = s->app;
 	struct engine_ports ports = {
-	    .ctx = s, .now_ms = now_ms, .wake = wake, .work = work, .fetch = fetch};
+	    .ctx = s, .now_ms = now_ms, .steady_ms = steady_ms, .wake = wake, .work = work, .fetch = fetch};
 	char path[1100];
 	int status;
 
@@ -465,6 +472,8 @@ run_main(struct app *app)
 		    app->arguments->config);
 		return EXIT_CONFIG;
 	}
+	if (notify_journal())
+		log_to(journal_line, NULL);
 	s.loop = loop_new();
 	s.http = http_new(s.loop, &(struct http_options){.user_agent = "alumhub-bot",
 				      .proxy = conf_has(app->conf, "egress")

@@ -143,7 +143,12 @@ struct engine {
 	struct page_slot *pages;
 	struct running *running;
 	bool work_waits;
-	struct alarm_slot *alarms;
+	int64_t look_ms;	/* when alarms are looked for again */
+	int64_t clock_apart_ms; /* the wall clock less the steady one, as last seen */
+	int64_t metrics_ms, metrics_seen; /* not before; the sum of what was counted then */
+	int64_t started_s;
+	int64_t demo; /* how many people are invented; 0: none, the state is real */
+	const char *metrics_file;
 	struct engine_counts counts;
 	struct command_index *commands;
 	int64_t next_page_s; /* when a page is to be read; INT64_MIN: to be looked up */
@@ -156,7 +161,7 @@ struct engine {
 	int64_t wipe_ms; /* when the WAL is to be emptied; INT64_MAX: nothing was erased */
 	bool ticking;
 	struct buf *status; /* while status lines are gathered */
-	bool status_json;
+	bool status_json, status_bad;
 };
 
 /* The engine's own part of a turn (t->private). */
@@ -430,12 +435,41 @@ void work_launch(struct engine *e);
 void work_undo(struct engine *e, const struct running *before);
 void work_free(struct engine *e);
 
-/* status.c */
-void status_free(struct engine *e);
+/* alarm.c */
+extern const struct schema alarm_schema;
+extern struct sql *const alarm_statements[];
+/* A network joined: its alarm may be from before the start. */
+void alarm_start(struct network *n);
 /* A network's health is in `n`: an alarm or its end may be due, at once or when it lasts. */
-void status_health(struct network *n);
-int64_t status_next_ms(const struct engine *e);
+void alarm_network(struct network *n);
+int64_t alarm_next_ms(const struct engine *e);
 /* Raises and ends what is due; inside a transaction. */
-void status_alarms(struct engine *e);
+void alarm_networks(struct engine *e);
+/* Looks at the queue, the disk, the clock, tzdata, backups: once a minute at the most; inside a
+ * transaction. */
+void alarm_look(struct engine *e);
+void alarm_page(
+    struct turn *t, const char *name, const char *key, int64_t failures, const char *why);
+void alarm_when(struct turn *t, bool bad, const char *name, const char *detail);
+void alarm_each(
+    struct turn *t, void (*each)(void *ctx, const char *name, int64_t raised), void *ctx);
+void alarm_status(struct turn *t);
+const char *alarm_health(enum health health);
+
+/* demo.c */
+extern struct sql *const demo_statements[];
+void demo_start(struct engine *e);
+void demo_status(struct turn *t);
+/* people.c: somebody who never was. */
+int64_t people_invent(struct turn *t, const char *name, int64_t seen);
+/* say.c: in a state of invented people every card says so. */
+void say_mark(struct turn *t, const char *language, struct card *card);
+
+/* metrics.c */
+extern struct sql *const metrics_statements[];
+/* Writes the file when something changed since, at most every 15 s. */
+void metrics_tick(struct engine *e);
+int64_t metrics_next_ms(const struct engine *e);
+void metrics_write(struct engine *e);
 
 #endif

@@ -68,11 +68,12 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
 
 static const struct schema *const core_schemas[] = {&engine_schema, &people_schema, &outbox_schema,
     &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
-    &draft_schema, &audit_schema, &audience_schema, &post_schema, &attach_schema};
+    &draft_schema, &audit_schema, &audience_schema, &post_schema, &attach_schema, &alarm_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     erasure_statements, outbox_statements, ship_statements, converse_statements, job_statements,
-    page_statements, join_statements, ticket_statements, menu_statements, approval_statements, draft_statements, audit_statements,
-    audience_statements, post_statements, post_feed_statements, attach_statements};
+    page_statements, join_statements, ticket_statements, menu_statements, approval_statements,
+    draft_statements, audit_statements, audience_statements, post_statements, post_feed_statements,
+    attach_statements, alarm_statements, metrics_statements, demo_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
@@ -170,6 +171,48 @@ static const struct conf_key core_settings[] = {
     {.section = "egress", .key = "private", .kind = CONF_WORDS, .repeat = true},
     {.section = "ops", .key = "room", .kind = CONF_TEXT},
     {.section = "ops", .key = "metrics_file", .kind = CONF_PATH},
+    {.section = "ops",
+	.key = "feed_failures",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 1000,
+	.otherwise = "3"},
+    {.section = "ops",
+	.key = "network_minutes",
+	.kind = CONF_NUMBER,
+	.least = 0,
+	.most = 1440,
+	.otherwise = "5"},
+    {.section = "ops",
+	.key = "queue_minutes",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 10080,
+	.otherwise = "30"},
+    {.section = "ops",
+	.key = "disk_percent",
+	.kind = CONF_NUMBER,
+	.least = 0,
+	.most = 90,
+	.otherwise = "10"},
+    {.section = "ops",
+	.key = "tzdata_days",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "400"},
+    {.section = "ops",
+	.key = "clock_seconds",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 86400,
+	.otherwise = "30"},
+    {.section = "ops",
+	.key = "backup_days",
+	.kind = CONF_NUMBER,
+	.least = 1,
+	.most = 3650,
+	.otherwise = "3"},
     {.section = "ops",
 	.key = "backups",
 	.kind = CONF_NUMBER,
@@ -749,7 +792,7 @@ transport_health(void *engine, struct transport *transport, enum health health, 
 	snprintf(n->detail, sizeof(n->detail), "%s", detail ? detail : "");
 	if (health != HEALTH_STARTING)
 		n->tried = true;
-	status_health(n);
+	alarm_network(n);
 	if (health == HEALTH_GOOD) {
 		n->came_ms = engine_now_ms(e);
 		remember_link(e, transport);
@@ -794,6 +837,7 @@ engine_new(const struct engine_options *options)
 	high = db_string(e->db, &meta_get, V("delivery"));
 	e->next_delivery = high ? strtoll(high, NULL, 10) : 1;
 	erasure_start(e);
+	demo_start(e);
 	engine_commit(e);
 	return e;
 }
@@ -822,6 +866,7 @@ engine_add(struct engine *e, struct transport *transport)
 		n->paused_until_ms = db_int(q, 2);
 	}
 	db_done(q);
+	alarm_start(n);
 	outbox_recover(e, n);
 	q = db_query(e->db, &state_all, V(n->number));
 	while (db_next(q)) {
@@ -881,6 +926,8 @@ engine_start(struct engine *e)
 	if (e->o.manifest && !e->broken)
 		manifest_trust(e->o.manifest);
 	e->started = true;
+	e->metrics_file = conf_text(e->o.conf, "ops", NULL, "metrics_file");
+	e->started_s = engine_now_ms(e) / 1000;
 	for (int i = 0; i < e->network_count; i++)
 		e->networks[i].transport->ops->poll(e->networks[i].transport);
 }
@@ -891,6 +938,7 @@ engine_reload(struct engine *e, struct words *words, struct partners *partners, 
 	e->o.words = words;
 	e->o.partners = partners;
 	e->o.conf = conf;
+	e->metrics_file = conf_text(conf, "ops", NULL, "metrics_file");
 	route_free(e);
 	route_build(e);
 	engine_turn(e, reload_turn, NULL);
@@ -906,7 +954,7 @@ engine_tick(struct engine *e)
 	e->wake_ms = INT64_MAX;
 	page_poll(e);
 	if (ship_next_ms(e) <= engine_now_ms(e) || job_due(e) || outbox_due(e) ||
-	    post_feed_due(e) || status_next_ms(e) <= engine_now_ms(e)) {
+	    post_feed_due(e) || alarm_next_ms(e) <= engine_now_ms(e)) {
 		db_begin(e->db);
 		e->in_transaction = true;
 		db_arena(e->db, e->arena);
@@ -914,7 +962,8 @@ engine_tick(struct engine *e)
 		ship_recall_stale(e);
 		job_run(e);
 		post_feed_run(e);
-		status_alarms(e);
+		alarm_networks(e);
+		alarm_look(e);
 		outbox_pick(e);
 		engine_commit(e);
 		arena_forget(e->arena);
@@ -922,6 +971,7 @@ engine_tick(struct engine *e)
 	erasure_finish(e);
 	outbox_ship(e);
 	work_launch(e);
+	metrics_tick(e);
 	e->ticking = false;
 	int64_t next = engine_next_ms(e);
 	if (next < e->wake_ms) {
@@ -939,13 +989,15 @@ engine_next_ms(struct engine *e)
 	if (e->broken)
 		return INT64_MAX;
 	next = outbox_next_ms(e);
-	if (status_next_ms(e) < next)
-		next = status_next_ms(e);
+	if (alarm_next_ms(e) < next)
+		next = alarm_next_ms(e);
 	page = page_next_s(e);
 	if (e->started && e->post_next_ms < next)
 		next = e->post_next_ms;
 	if (ship_next_ms(e) < next)
 		next = ship_next_ms(e);
+	if (metrics_next_ms(e) < next)
+		next = metrics_next_ms(e);
 	if (e->wipe_ms < next)
 		next = e->wipe_ms;
 	if (e->ship_look || e->work_waits)
@@ -997,7 +1049,6 @@ engine_free(struct engine *e)
 	}
 	work_free(e);
 	page_free(e);
-	status_free(e);
 	route_free(e);
 	free(e->fates);
 	arena_free(e->arena);

@@ -64,7 +64,7 @@ static struct sql all = {"SELECT name, key, came, failures, reason FROM page ORD
 struct sql *const page_statements[] = {&want, &drop, &refresh, &due_one, &soonest, &get, &set_due, &came,
     &same, &failures_of, &failed, &by_name, &all, NULL};
 
-enum { PAGE_MAX = 32 << 20, FETCH_LIMIT_S = 600, ALARM_FAILURES = 3 };
+enum { PAGE_MAX = 32 << 20, FETCH_LIMIT_S = 600 };
 
 /* A fetch under way: its ticket is its place in the list plus one. */
 struct page_slot {
@@ -105,6 +105,8 @@ void
 page_broken(struct turn *t, const struct page *page, const char *reason)
 {
 	db_run(t->db, &failed, V(reason, t->now + 900, page->name, page->key));
+	alarm_page(t, page->name, page->key,
+	    db_number(t->db, &failures_of, V(page->name, page->key), 0), reason);
 	look_again(t->engine);
 	log_event(LOG_WARNING, "page.broken", "page=%s.%s", page->name, page->key);
 }
@@ -161,15 +163,18 @@ arrived(struct turn *t, void *ctx)
 		return;
 	}
 	if (a->how == FETCHED_SAME) {
+		alarm_page(t, a->page.name, a->page.key, 0, "");
 		db_run(
 		    t->db, &same, V(t->now, t->now + every, a->moved, a->page.name, a->page.key));
 		return;
 	}
 	seal_hash(t->seal, "page", a->page.bytes, a->page.length, hash);
-	if (understood(t, a, old, hash))
-		db_run(t->db, &came,
-		    V(t->now, t->now + every, a->etag, a->modified,
-			((struct blob){hash, sizeof(hash)}), a->moved, a->page.name, a->page.key));
+	if (!understood(t, a, old, hash))
+		return;
+	alarm_page(t, a->page.name, a->page.key, 0, "");
+	db_run(t->db, &came,
+	    V(t->now, t->now + every, a->etag, a->modified, ((struct blob){hash, sizeof(hash)}),
+		a->moved, a->page.name, a->page.key));
 }
 
 static void
@@ -341,6 +346,7 @@ page_status(struct turn *t)
 				       : arena_print(t->arena, "came %lld min ago; failures %d; %s",
 					     (long long)ago, (int)db_int(q, 3), db_text(q, 4));
 
-		status_line(t, name, text, db_int(q, 3) < ALARM_FAILURES);
+		status_line(t, name, text,
+		    db_int(q, 3) < conf_number(t->conf, "ops", NULL, "feed_failures"));
 	}
 }

@@ -184,6 +184,19 @@ make_person(struct turn *t, const struct event *event, struct blob hash)
 	p->fresh = true;
 }
 
+int64_t
+people_invent(struct turn *t, const char *name, int64_t seen)
+{
+	struct person p = {.network = "local"}, *was = t->person;
+	struct event event = {.who = name, .where = name};
+
+	t->person = &p;
+	make_person(t, &event, account_hash(t, p.network, name));
+	db_run(t->db, &set_seen, V(seen / DAY * DAY, p.id));
+	t->person = was;
+	return p.id;
+}
+
 bool
 people_find(struct turn *t, const struct event *event)
 {

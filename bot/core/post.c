@@ -113,6 +113,7 @@ post_say(struct turn *t, int64_t post, const char *language, struct card *card)
 
 	int64_t choices = 0;
 
+	say_mark(t, language, card);
 	if (card->choices) {
 		parcel.set = converse_offer(t, card, 0, 0);
 		choices = db_number(t->db, &last_choices, NONE, 0);

@@ -165,15 +165,25 @@ offer(struct turn *t, struct wanted *w, const struct card *card)
 		w->parcel.set = converse_offer(t, card, w->account, w->id);
 }
 
+void
+say_mark(struct turn *t, const char *language, struct card *card)
+{
+	if (!t->engine->demo || !card || card->flags & CARD_MARKED)
+		return;
+	card->flags |= CARD_MARKED;
+	card_line(card, words_in(t, language, "demo.mark", NULL));
+}
+
 /* A card as one or several messages; the choices go with the last. The id of the last. */
 static int64_t
 post_card(struct turn *t, const struct wanted *like, struct card *card)
 {
 	const struct transport *to = like->network->transport;
-	struct card **pieces =
-	    card_split_file(t->arena, card, to->text_scalars, to->caption_scalars);
+	struct card **pieces;
 	int64_t id = 0;
 
+	say_mark(t, like->parcel.language ? like->parcel.language : t->language, card);
+	pieces = card_split_file(t->arena, card, to->text_scalars, to->caption_scalars);
 	for (; *pieces; pieces++) {
 		struct wanted *w = arena_alloc(t->arena, sizeof(*w));
 
@@ -229,6 +239,7 @@ say_erased(struct turn *t, struct card *card)
 	w->parcel.who = t->event->who;
 	w->parcel.where = t->event->where;
 	w->chat = say_chat(t, t->event->where);
+	say_mark(t, t->language, card);
 	w->parcel.card = card;
 	outbox_want(t, w);
 }
@@ -366,6 +377,7 @@ edit_known(struct turn *t, int64_t delivery, struct card *card)
 
 	if (!w)
 		return false;
+	say_mark(t, w->parcel.language, card);
 	w->parcel.card = card_split(t->arena, card, w->network->transport->text_scalars)[0];
 	outbox_want(t, w);
 	offer(t, w, w->parcel.card);
@@ -438,6 +450,7 @@ edit(struct turn *t, struct card *card)
 	w = wanted(t, ours->network, OP_EDIT, CLASS_SERVICE);
 	to_here(t, w, false);
 	w->parcel.message = t->event->message;
+	say_mark(t, t->language, card);
 	w->parcel.card = card_split(t->arena, card, ours->network->transport->text_scalars)[0];
 	outbox_want(t, w);
 	offer(t, w, w->parcel.card);

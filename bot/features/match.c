@@ -252,6 +252,30 @@ match_ensure(struct turn *t, int64_t person)
 		t->now / DAY * DAY));
 }
 
+/* A profile as somebody taps it, and for every third a pair that met within the year. */
+static void
+demo(struct turn *t, uint64_t number)
+{
+	struct meeting m = {.topics = 1u << number % MATCH_TOPICS | 1u << (number >> 5) % MATCH_TOPICS,
+	    .slots = 1u << (number >> 10) % MATCHING_SLOTS | 1u << (number >> 15) % MATCHING_SLOTS,
+	    .goals = 1u << (number >> 20) % 5,
+	    .region = (uint32_t)(number >> 25) % 8 + 1,
+	    .trio = (number >> 30) % 3 == 0};
+
+	if (!t->subject || !consents(t, t->subject, CONSENT_MATCHING))
+		return;
+	match_ensure(t, t->subject);
+	m.level[0] = (number >> 35) % 3 ? 2 : 0;
+	m.level[!strcmp(language_of(t, t->subject), "ar")   ? 1
+		: !strcmp(language_of(t, t->subject), "he") ? 2
+							    : 0] = 3;
+	db_run(t->db, &set,
+	    V(seal_person(t, t->subject, "meeting.profile", match_text(t->arena, &m)), 0,
+		t->now / DAY * DAY, t->subject));
+	if ((number >> 40) % 3 == 0 && t->subject > 1 && people_exists(t, t->subject - 1))
+		match_past(t, t->subject, t->subject - 1, t->now + 180 * DAY);
+}
+
 bool
 match_may(struct turn *t, int64_t person)
 {
@@ -628,4 +652,5 @@ const struct feature feature_match = {
     .commands = commands,
     .actions = actions,
     .jobs = jobs,
+    .demo = demo,
 };

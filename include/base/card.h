@@ -47,6 +47,7 @@ enum card_flag {
 	CARD_PROTECT = 1, /* may not be forwarded or saved, where the network can */
 	CARD_QUIET = 2,	  /* makes no sound */
 	CARD_PREVIEW = 4, /* the first link may unfold */
+	CARD_MARKED = 16, /* says already that all of it is invented */
 	CARD_RTL = 8,	  /* written in a right-to-left language: buttons of a row are laid out from the right */
 };
 

@@ -38,6 +38,8 @@ enum fetched {
 struct engine_ports {
 	void *ctx;
 	int64_t (*now_ms)(void *ctx); /* wall clock, UTC */
+	/* A clock that nobody can set, ms; NULL: there is no machine to look after (disk, clock, tzdata). */
+	int64_t (*steady_ms)(void *ctx);
 	/* engine_tick is wanted: in the next round (at_ms <= now), or at that moment; the last
 	 * order counts. */
 	void (*wake)(void *ctx, int64_t at_ms);

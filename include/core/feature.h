@@ -137,6 +137,9 @@ struct feature {
 	const char *link;
 	void (*linked)(struct turn *t);
 	void (*happened)(struct turn *t, enum happening what);
+	/* `load-demo`: what this feature would know of the invented person t->subject (0: once, before
+	 * all of them), made of the number in t->value's place: the same number gives the same. */
+	void (*demo)(struct turn *t, uint64_t number);
 	/* Lines for `status`: state_line(t, "podcast.groundwork", "…"). */
 	void (*status)(struct turn *t);
 };

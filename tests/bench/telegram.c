@@ -3,7 +3,7 @@
  * that lives here, and counts. One process, one epoll; an update counts when its reply has arrived.
  *
  *   bench-telegram [--bot PATH] [--wrap COMMAND] backlog N | rate PER_SECOND SECONDS RTT_MS |
- *                  idle SECONDS | start
+ *                  idle SECONDS | start [PEOPLE]
  * Prints one line of `name value` pairs. --text is what people write (/help).
  */
 #include "telegram_load.h"
@@ -103,21 +103,39 @@ idle(double seconds)
 	return 0;
 }
 
-static int
-start_and_stop(void)
+/* An invented community in the state first. */
+static void
+load_demo(const char *people)
 {
-	double start = now(), stop;
+	char command[2 * PATH_MAX];
+
+	bot_files();
+	snprintf(command, sizeof(command), "%s --config %s/bot.ini load-demo %s >/dev/null 2>&1",
+	    bot_path, folder, people);
+	if (system(command))
+		die("load-demo");
+}
+
+static int
+start_and_stop(const char *people)
+{
+	struct cost cost;
+	double start, stop;
 	int status = 0;
 
-	prepare(1);
+	prepare_folder(1);
+	if (people)
+		load_demo(people);
 	start = now();
+	bot_start();
 	until_ready();
 	start = first_poll - start;
+	cost = bot_cost();
 	for (double end = now() + 1; now() < end;)
 		turn(10);
 	stop = bot_stop(&status);
-	printf("first_poll_ms %.1f stop_ms %.1f exit %d\n", start * 1000, stop * 1000,
-	    WEXITSTATUS(status));
+	printf("first_poll_ms %.1f cpu_ms %.1f stop_ms %.1f exit %d\n", start * 1000,
+	    cost.cpu_s * 1000, stop * 1000, WEXITSTATUS(status));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -145,8 +163,9 @@ main(int argc, char **argv)
 	if (i + 1 < argc && strcmp(argv[i], "idle") == 0)
 		return idle(strtod(argv[i + 1], NULL));
 	if (i < argc && strcmp(argv[i], "start") == 0)
-		return start_and_stop();
+		return start_and_stop(i + 1 < argc ? argv[i + 1] : NULL);
 	fprintf(stderr, "bench-telegram [--bot PATH] [--wrap COMMAND] [--text WORDS] [--users N] "
-			"backlog N | rate PER_SECOND SECONDS RTT_MS | idle SECONDS | start\n");
+			"backlog N | rate PER_SECOND SECONDS RTT_MS | idle SECONDS | "
+			"start [PEOPLE]\n");
 	return 64;
 }

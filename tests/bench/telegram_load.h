@@ -333,10 +333,8 @@ write_file(const char *name, const char *format, ...)
 }
 
 static void
-bot_start(void)
+bot_files(void)
 {
-	char command[2 * PATH_MAX];
-
 	write_file("token", "%s\n", TOKEN);
 	write_file("key", "0123456789abcdef0123456789abcdef");
 	write_file("bot.ini",
@@ -344,6 +342,14 @@ bot_start(void)
 	    "api_root = http://127.0.0.1:%d\nper_second = %d\nper_chat_second = 1000\n"
 	    "connections = %d\n",
 	    port, limit_per_second, connections);
+}
+
+static void
+bot_start(void)
+{
+	char command[2 * PATH_MAX];
+
+	bot_files();
 	snprintf(
 	    command, sizeof(command), "exec %s %s --config %s/bot.ini run", wrap, bot_path, folder);
 	bot = fork();

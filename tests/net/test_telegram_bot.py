@@ -263,7 +263,7 @@ def telegram_bot_alarms_the_admins():
                                   for m in s.ledger(7)[had:]), 40), s.texts(7)
         assert "conflict" in str(s.texts(7)[had:]), s.texts(7)
         assert s.wait(lambda: "All right again" in str(s.texts(7)[had:]), 40), s.texts(7)
-        assert "alarm." not in b.command("status").stdout
+        assert "alarm.network" not in b.command("status").stdout
 
 
 def watchdog_said(bot, seconds):
