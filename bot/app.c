@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/almanac.h"
 #include "base/civil.h"
 #include "base/conf.h"
 #include "base/log.h"
@@ -112,6 +113,23 @@ overrides(struct app *app)
 }
 
 static char *
+check_days(struct app *app)
+{
+	const char *text, *wrong;
+	char why[400];
+
+	for (int i = 0; (text = conf_each(app->conf, "bot", "day_override", i)); i++) {
+		wrong = almanac_wrong(text);
+		if (!wrong)
+			continue;
+		snprintf(why, sizeof(why), "%s: [bot] day_override = %s: %s",
+		    app->arguments->config, text, wrong);
+		return memory_string(why);
+	}
+	return NULL;
+}
+
+static char *
 check_zones(struct app *app)
 {
 	const char *const *names = conf_list(app->conf, "bot", NULL, "time_zones");
@@ -174,6 +192,8 @@ app_read(struct app *app, const struct arguments *arguments)
 		return complain(EXIT_CONFIG, why);
 	app->zones = zones_open(NULL);
 	why = check_zones(app);
+	if (!why)
+		why = check_days(app);
 	if (!why)
 		why = overrides(app);
 	return why ? complain(EXIT_CONFIG, why) : EXIT_DONE;
@@ -255,6 +275,8 @@ read_again(struct app *app, char **why)
 		return NULL;
 	app->conf = conf;
 	*why = check_zones(app);
+	if (!*why)
+		*why = check_days(app);
 	if (!*why)
 		*why = overrides(app);
 	app->conf = old;

@@ -84,6 +84,7 @@ static const struct conf_key core_settings[] = {
 	.kind = CONF_WORDS,
 	.otherwise = "Asia/Jerusalem Asia/Hebron"},
     {.section = "bot", .key = "zone_override", .kind = CONF_TEXT, .repeat = true},
+    {.section = "bot", .key = "day_override", .kind = CONF_TEXT, .repeat = true},
     {.section = "bot", .key = "quiet_hours", .kind = CONF_TEXT, .otherwise = "21:00-08:00"},
     {.section = "content", .key = "words", .kind = CONF_PATH},
     {.section = "content", .key = "partners", .kind = CONF_PATH},

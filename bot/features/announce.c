@@ -16,6 +16,7 @@
 #include "core/audit.h"
 #include "core/join.h"
 #include "core/people.h"
+#include "core/warn.h"
 
 static const char *const steps[] = {
     "CREATE TABLE announcement(id INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -414,7 +415,7 @@ add_plan(struct turn *t, struct card *card, const struct announce *a)
 static void
 look(struct turn *t)
 {
-	int64_t approval = strtoll(t->value, NULL, 10);
+	int64_t approval = strtoll(t->value, NULL, 10), at;
 	struct announce a;
 	struct card *card;
 
@@ -437,6 +438,9 @@ look(struct turn *t)
 	card = announce_panel(t, t->language, &a);
 	card->choices = card->last_choice = NULL;
 	add_plan(t, card, &a);
+	at = due_of(t, &a) > t->now ? due_of(t, &a) : t->now;
+	if (!a.digest)
+		warn_add(t, card, &(struct warn_time){at, at}, 1);
 	if (t->person->id == a.author) {
 		choose(t, card, "announce.withdraw", "announce.withdraw", number_of(t, a.id));
 	} else if (a.state == ANNOUNCE_WAITING) {

@@ -14,6 +14,7 @@
 #include "base/zone.h"
 #include "core/draft.h"
 #include "core/people.h"
+#include "core/warn.h"
 
 enum { TOPICS = 24, REGIONS = 8, TEXT_MOST = 3000, LANGUAGES_MOST = 8, LIST_MOST = 40 };
 
@@ -540,6 +541,21 @@ text_for(struct turn *t, int language, const char **written_in)
 	return drafted(t, arena_print(t->arena, "text.%s", *written_in));
 }
 
+/* When it would go out, as far as that is known: a digest goes when each one's week is over. */
+static void
+add_hint(struct turn *t, struct card *card)
+{
+	const struct zone *zone = zone_find(t->zones, zone_here(t));
+	const char *when = drafted(t, "when");
+	int64_t at = t->now;
+	struct civil wall;
+
+	if (!strcmp(when, "wall") && zone && civil_read(drafted(t, "wall"), &wall))
+		at = zone_instant(zone, &wall);
+	if (strcmp(when, "digest") != 0)
+		warn_add(t, card, &(struct warn_time){at, at}, 1);
+}
+
 static void
 ask_send(struct turn *t)
 {
@@ -563,6 +579,7 @@ ask_send(struct turn *t)
 		    card, words(t, "announce.replaces", "number", flow_get(t, "of"), NULL));
 	else if (!train && is_wide(t))
 		card_paragraph(card, words(t, "announce.needs_admin", NULL));
+	add_hint(t, card);
 	choose_answer(t, card, train ? "train.done" : "announce.hand_in", "yes");
 	choose_answer(t, card, "announce.change", "change");
 	choose_answer(t, card, "announce.discard", "discard");

@@ -14,6 +14,7 @@
 #include "core/audit.h"
 #include "core/draft.h"
 #include "core/people.h"
+#include "core/warn.h"
 #include "store/seal.h"
 
 static struct sql add = {
@@ -43,6 +44,7 @@ enum {
 	TEXT_MOST = 1500,
 	SHORT_MOST = 300,
 	MINUTES_LEAST = 10,
+	MINUTES_GUESSED = 60,
 	MINUTES_MOST = 3 * 24 * 60,
 	CAPACITY_MOST = 100000,
 	UID_BYTES = 12,
@@ -263,6 +265,18 @@ ask_when(struct turn *t)
 	say(t, card);
 }
 
+/* What falls on that time, while another one can still be chosen. */
+static void
+hint(struct turn *t, int64_t start)
+{
+	int64_t minutes = drafted_number(t, "minutes");
+	struct warn_time time = {start, start + 60 * (minutes ? minutes : MINUTES_GUESSED)};
+	struct card *card = warn_card(t, &time, 1);
+
+	if (card)
+		say(t, card);
+}
+
 static enum next
 answer_when(struct turn *t)
 {
@@ -282,6 +296,9 @@ answer_when(struct turn *t)
 	if (utc.reading == ZONE_AMBIGUOUS)
 		say(t, words(t, "newevent.twice", NULL));
 	keep(t, "wall", civil_write(&wall, text));
+	/* Of a change the preview says it. */
+	if (!flow_get(t, "only")[0])
+		hint(t, utc.utc[0]);
 	return onward(t);
 }
 
@@ -602,6 +619,7 @@ ask_preview(struct turn *t)
 	if (o.has_link)
 		card_paragraph(
 		    card, words(t, "newevent.private_link", "link", drafted(t, "link"), NULL));
+	warn_add(t, card, &(struct warn_time){o.start, o.finish}, 1);
 	choose_answer(
 	    t, card, drafted(t, "id")[0] ? "newevent.save" : "newevent.publish", "publish");
 	choose_answer(t, card, "newevent.change", "change");

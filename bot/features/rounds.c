@@ -4,6 +4,7 @@
 
 #include "base/conf.h"
 #include "core/people.h"
+#include "core/warn.h"
 
 static struct sql last = {
     "SELECT id, took, introduced, opened FROM meeting_round ORDER BY id DESC LIMIT 1"};
@@ -17,8 +18,9 @@ static struct sql count_round = {
     "SELECT count(*) FROM round_member m JOIN person p ON p.id = m.person WHERE m.round = ?1"
     " AND m.state IN (1, 3, 4) AND p.org IN (SELECT org FROM role WHERE person = ?2 AND role = 2)"};
 static struct sql run_prune = {"DELETE FROM round_run WHERE ran < ?"};
+static struct sql last_opened = {"SELECT max(opened) FROM meeting_round"};
 static struct sql *const statements[] = {
-    &last, &count_all, &count_own, &count_round, &run_prune, NULL};
+    &last, &last_opened, &count_all, &count_own, &count_round, &run_prune, NULL};
 
 enum { DAY = 86400 };
 
@@ -53,6 +55,49 @@ last_round(struct turn *t, struct card *card)
 			rounded(t, db_number(t->db, &count_round, V(id, t->person->id), 0)), NULL));
 }
 
+/* ---- what falls on its days ---- */
+
+enum { MOMENTS = ROUND_PASSES + 3 };
+
+/* Cards at that moment, and the results of each pass with the cards of the next. */
+static size_t
+moments(struct turn *t, int64_t at, int64_t passes, struct warn_time *times)
+{
+	int64_t pass_s = 3600 * conf_number(t->conf, "matching", NULL, "pass_hours");
+	size_t n = 0;
+
+	for (; n <= (size_t)passes; n++, at += pass_s) {
+		at = after_quiet_hours(t, PERSON_NOBODY, at);
+		times[n] = (struct warn_time){at, at};
+	}
+	return n;
+}
+
+/* If it is opened now, and when the calendar will open one by itself. */
+static void
+hint_before(struct turn *t, struct card *card, int64_t opened)
+{
+	int64_t next = opened + DAY * conf_number(t->conf, "matching", NULL, "every_days");
+	struct warn_time times[MOMENTS] = {{t->now, t->now}};
+	size_t n = 1;
+
+	if (opened && next > t->now)
+		times[n++] = (struct warn_time){next, next};
+	n += moments(t, t->now + 3600 * conf_number(t->conf, "matching", NULL, "ask_hours"),
+	    ROUND_PASSES, times + n);
+	warn_add(t, card, times, n);
+}
+
+static void
+hint_during(struct turn *t, struct card *card, const struct round *r)
+{
+	struct warn_time times[MOMENTS];
+
+	warn_add(t, card, times,
+	    moments(t, r->ends > t->now ? r->ends : t->now,
+		r->pass < ROUND_PASSES ? ROUND_PASSES - r->pass : 0, times));
+}
+
 static void
 round_command(struct turn *t)
 {
@@ -71,12 +116,15 @@ round_command(struct turn *t)
 		    words(t, arena_print(t->arena, "round.state.%d", (int)r.state), "pass",
 			arena_print(t->arena, "%lld", (long long)(r.pass ? r.pass : 1)), "percent",
 			arena_print(t->arena, "%d", percent < 0 ? 0 : percent), NULL));
+		hint_during(t, card, &r);
 	} else {
 		last_round(t, card);
 		if (all < PLAN_MEMBERS)
 			card_line(card, words(t, "round.too_few", NULL));
-		else
+		else {
+			hint_before(t, card, db_number(t->db, &last_opened, NONE, 0));
 			choose(t, card, "round.open", "round.open", "");
+		}
 	}
 	say(t, card);
 }

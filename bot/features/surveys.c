@@ -12,6 +12,7 @@
 #include "core/audit.h"
 #include "core/draft.h"
 #include "core/people.h"
+#include "core/warn.h"
 #include "core/post.h"
 
 static struct sql org_of = {
@@ -115,18 +116,32 @@ content_of(struct turn *t, const struct survey *s, int64_t days)
 	return (struct blob){all, strlen(all)};
 }
 
+/* What falls on the day it opens or closes, when that were today. */
+static void
+add_hint(struct turn *t, struct card *card, const int *days, size_t count)
+{
+	struct warn_time times[4] = {{t->now, t->now}};
+
+	for (size_t i = 0; i < count && i < 3; i++)
+		times[i + 1] = (struct warn_time){
+		    t->now + days[i] * (int64_t)DAY, t->now + days[i] * (int64_t)DAY};
+	warn_add(t, card, times, count + 1);
+}
+
 /* What it will be, and the choices that hand it in. */
 static struct card *
 last_look(struct turn *t, const struct survey *s)
 {
-	static const char *const days[] = {"7", "14", "30", NULL};
+	static const int days[] = {7, 14, 30};
 	struct card *card = preview(t, s);
 
 	card_paragraph(card, words(t, "surveys.how_long", NULL));
-	for (const char *const *d = days; *d; d++)
+	add_hint(t, card, days, 3);
+	for (int i = 0; i < 3; i++)
 		choose_text(t, card,
-		    words_flat(t, arena_print(t->arena, "surveys.days.%s", *d), NULL),
-		    "surveys.hand_in", arena_print(t->arena, "%lld %s", (long long)s->id, *d));
+		    words_flat(t, arena_print(t->arena, "surveys.days.%d", days[i]), NULL),
+		    "surveys.hand_in",
+		    arena_print(t->arena, "%lld %d", (long long)s->id, days[i]));
 	choose(t, card, "surveys.topics", "surveys.topics", number_of(t, s->id));
 	return card;
 }
@@ -242,6 +257,7 @@ approve(struct turn *t)
 		return;
 	card = preview(t, &s);
 	card_paragraph(card, words_n(t, "surveys.open_for", s.days, NULL));
+	add_hint(t, card, (const int[]){(int)s.days}, 1);
 	choose(t, card, "surveys.yes", "surveys.yes", t->value);
 	choose(t, card, "surveys.no", "surveys.no", t->value);
 	card_same_row(card);
