@@ -119,8 +119,12 @@ static struct sql must_confirm = {"SELECT confirmed < 0 FROM person WHERE id = ?
 static struct sql set_code = {"UPDATE person SET role_code = ? WHERE id = ?"};
 static struct sql is_code = {"SELECT 1 FROM person WHERE id = ? AND role_code = ?"};
 static struct sql any_reachable = {"SELECT 1 FROM account WHERE person = ? AND reachable = 1"};
-static struct sql move_accounts = {"UPDATE account SET person = ?, address = ? WHERE id = ?"};
-static struct sql accounts_of = {"SELECT id, network, address, hash FROM account WHERE person = ?"};
+/* Under a new number, so that a person's first account, by which they are marked, stays the first. */
+static struct sql drop_account = {"DELETE FROM account WHERE id = ?"};
+static struct sql move_account = {
+    "INSERT INTO account(person, network, hash, address, reachable) VALUES(?, ?, ?, ?, 1)"};
+static struct sql accounts_of = {
+    "SELECT id, network, address, hash FROM account WHERE person = ? ORDER BY id"};
 static struct sql set_prefer = {"UPDATE person SET prefer = ? WHERE id = ?"};
 static struct sql networks_of = {
     "SELECT group_concat(network, ' ') FROM (SELECT DISTINCT network FROM account WHERE person = ?"
@@ -143,7 +147,7 @@ struct sql *const people_statements[] = {&find, &add_person, &set_slot, &add_acc
     &set_reachable, &set_address, &get_address, &get_slot, &push_account, &set_language,
     &get_language, &set_pause, &set_adult, &set_pseudonym, &get_pseudonym, &get_org, &get_access,
     &set_access, &join, &grant, &revoke, &holds, &each_role, &get_seen, &set_confirmed,
-    &must_confirm, &set_code, &is_code, &any_reachable, &move_accounts, &accounts_of, &set_prefer,
+    &must_confirm, &set_code, &is_code, &any_reachable, &drop_account, &move_account, &accounts_of, &set_prefer,
     &networks_of, &wipe_slot, &delete_person, &by_hash, &ban, &banned, &unban,
     &expel, &expel_roles, &expel_consents,
     &consent_get, &consent_add, &consent_drop, NULL};
@@ -630,18 +634,25 @@ people_merge(struct turn *t, int64_t from, int64_t to)
 {
 	struct rows *q = db_query(t->db, &accounts_of, V(from));
 	struct blob slot = people_slot(t, to);
+	unsigned roles = (people_access(t, from) | people_access(t, to)) & ~(unsigned)MEMBERS;
 
 	while (db_next(q)) {
 		int64_t account = db_int(q, 0);
-		const char *who, *where;
+		const char *network = db_text(q, 1), *who, *where;
+		struct blob hash = db_blob(q, 3);
 
-		if (people_address(t, account, &who, &where))
-			db_run(t->db, &move_accounts,
-			    V(to, seal_address(t, slot, to, who, where), account));
+		if (!people_address(t, account, &who, &where))
+			continue;
+		db_run(t->db, &drop_account, V(account));
+		db_run(t->db, &move_account,
+		    V(to, network, hash, seal_address(t, slot, to, who, where)));
 	}
 	approval_merge(t, from, to);
 	t->subject = from;
 	happen(t, HAPPENED_LEAVING);
+	/* Every chat of theirs shows what the one person may do. */
+	if (roles)
+		menu_person(t, to, false);
 	db_run(t->db, &wipe_slot, V(from));
 	db_run(t->db, &delete_person, V(from));
 	erasure_files(t, from);

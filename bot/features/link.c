@@ -1,6 +1,8 @@
 /* /link: one person on two networks. A code of ten minutes that works once; both sides confirm, and
  * what the bot sends then arrives where the person chose. */
+#include "meeting.h"
 #include "occasion.h"
+#include "survey.h"
 
 #include <string.h>
 
@@ -105,6 +107,11 @@ show(struct turn *t, const char *code)
 	person = db_int(q, 0);
 	joined = db_int(q, 1);
 	db_done(q);
+	/* Who was shut out does not come back by another account's door. */
+	if (people_is_banned(t, person) || people_is_banned(t, t->person->id)) {
+		say(t, words(t, "link.bad", NULL));
+		return;
+	}
 	if (person == t->person->id || (!joined && t->person->joined)) {
 		say(t, words(t, person == t->person->id ? "link.same" : "link.other_way", NULL));
 		return;
@@ -196,7 +203,14 @@ confirm(struct turn *t)
 		edit(t, words(t, "link.bad", NULL));
 		return;
 	}
+	if (people_is_banned(t, other) || people_is_banned(t, t->person->id)) {
+		edit(t, words(t, "link.bad", NULL));
+		return;
+	}
 	rsvp_move(t, other, t->person->id);
+	match_move(t, other, t->person->id);
+	safety_move(t, other, t->person->id);
+	survey_move(t, other, t->person->id);
 	people_merge(t, other, t->person->id);
 	audit(t, "account.link", 0);
 	card = words(t, "link.done", NULL);

@@ -68,12 +68,21 @@ static struct sql past_add = {
     "INSERT INTO meeting_past(a, b, until) VALUES(?, ?, ?)"
     " ON CONFLICT(a, b) DO UPDATE SET until = max(until, excluded.until)"};
 static struct sql past_prune = {"DELETE FROM meeting_past WHERE until < ?"};
+static struct sql past_move = {
+    "INSERT INTO meeting_past(a, b, until) SELECT min(other, ?2), max(other, ?2), until"
+    " FROM (SELECT iif(a = ?1, b, a) AS other, until FROM meeting_past WHERE a = ?1 OR b = ?1)"
+    " WHERE other <> ?2 ON CONFLICT(a, b) DO UPDATE SET until = max(until, excluded.until)"};
+static struct sql past_drop = {"DELETE FROM meeting_past WHERE a = ?1 OR b = ?1"};
+static struct sql avoid_move = {
+    "INSERT OR IGNORE INTO meeting_avoid(person, org) SELECT ?2, org FROM meeting_avoid"
+    " WHERE person = ?1"};
 static struct sql may = {
     "SELECT 1 FROM person p JOIN consent c ON c.person = p.id AND c.what = 'matching'"
     " WHERE p.id = ?1 AND p.adult = 1 AND p.joined > 0 AND p.paused_until <= ?2"
     " AND (SELECT count(DISTINCT reporter) FROM report WHERE about = ?1 AND closed = 0) < 3"};
 static struct sql *const statements[] = {&get, &ensure, &known, &set, &set_episode, &mark_of, &drop,
-    &avoids, &avoid_add, &avoid_drop, &past_add, &past_prune, &may, NULL};
+    &avoids, &avoid_add, &avoid_drop, &past_add, &past_prune, &past_move,
+    &past_drop, &avoid_move, &may, NULL};
 
 enum { DAY = 86400, AVOID_PAGE = 12 };
 
@@ -309,6 +318,18 @@ match_past(struct turn *t, int64_t a, int64_t b, int64_t until)
 	if (!*x || !*y || !strcmp(x, y))
 		return;
 	db_run(t->db, &past_add, strcmp(x, y) < 0 ? V(x, y, until) : V(y, x, until));
+}
+
+void
+match_move(struct turn *t, int64_t from, int64_t to)
+{
+	const char *was = match_mark(t, from), *is = match_mark(t, to);
+
+	db_run(t->db, &avoid_move, V(from, to));
+	if (!*was || !*is || !strcmp(was, is))
+		return;
+	db_run(t->db, &past_move, V(was, is));
+	db_run(t->db, &past_drop, V(was));
 }
 
 /* ---- words ---- */

@@ -42,6 +42,8 @@ const char *match_mark(struct turn *t, int64_t person);
 /* The two are not suggested to each other before `until` (MATCH_NEVER: never); the later counts. */
 #define MATCH_NEVER INT64_MAX
 void match_past(struct turn *t, int64_t a, int64_t b, int64_t until);
+/* Whom `from` met, blocked or avoids counts for `to` as well. To be called before people_merge. */
+void match_move(struct turn *t, int64_t from, int64_t to);
 /* The words of what a card may say: one line. `mentor` facts are told from the reader's side. */
 struct card *match_fact(struct turn *t, const char *language, int kind, int what);
 
@@ -77,5 +79,7 @@ enum report_kind { REPORT_CHAT, REPORT_UNSAFE, REPORT_APPEAL };
 /* A report by t->person about somebody, to a safety officer whom it does not concern. */
 int64_t safety_report(
     struct turn *t, int64_t about, int64_t chat, enum report_kind kind, const char *text);
+/* Reports by and about `from` are by and about `to`. To be called before people_merge. */
+void safety_move(struct turn *t, int64_t from, int64_t to);
 
 #endif

@@ -336,6 +336,16 @@ static const struct conf_key settings[] = {
 	.named = true},
     {0},
 };
+/* ?start=p or ?start=p_NAME: the newest episode */
+static void
+linked(struct turn *t)
+{
+	if (!t->person->language[0])
+		people_set_language(t, t->person->id, t->language);
+	t->rest = "";
+	of_name(t);
+}
+
 static const struct command commands[] = {
     {.name = "podcast", .run = podcast, .public_place = true},
     {0},
@@ -364,5 +374,7 @@ const struct feature feature_podcast = {
     .actions = actions,
     .jobs = jobs,
     .pages = pages,
+    .link = "p",
+    .linked = linked,
     .happened = happened,
 };

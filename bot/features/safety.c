@@ -85,9 +85,11 @@ static struct sql close = {
 static struct sql appeal_of = {"SELECT 1 FROM report WHERE about = ? AND kind = 2 AND closed = 0"};
 static struct sql left_about = {"UPDATE report SET about = NULL WHERE about = ?"};
 static struct sql left_decided = {"UPDATE report SET decided = NULL WHERE decided = ?"};
+static struct sql move_about = {"UPDATE report SET about = ?2 WHERE about = ?1"};
+static struct sql move_reporter = {"UPDATE report SET reporter = ?2 WHERE reporter = ?1"};
 static struct sql prune = {"DELETE FROM report WHERE closed > 0 AND closed < ? AND banned = 0"};
 static struct sql *const statements[] = {&add, &set_text, &open_ones, &one, &deciders, &close,
-    &appeal_of, &left_about, &left_decided, &prune, NULL};
+    &appeal_of, &left_about, &left_decided, &prune, &move_about, &move_reporter, NULL};
 
 enum { DAY = 86400, HOURS_48 = 2 * 86400 };
 
@@ -431,6 +433,13 @@ back_in(struct turn *t)
 	decide(t, &r, false, "report.unban");
 	tell(t, r.reporter, CLASS_EVENT_CHANGE, t->now + 7 * DAY,
 	    words_in(t, language_of(t, r.reporter), "safety.may_come_back", NULL));
+}
+
+void
+safety_move(struct turn *t, int64_t from, int64_t to)
+{
+	db_run(t->db, &move_about, V(from, to));
+	db_run(t->db, &move_reporter, V(from, to));
 }
 
 static void

@@ -77,6 +77,7 @@ static const struct schema schema = {"survey", steps, columns};
 static struct sql get = {FIELDS "WHERE id = ?"};
 static struct sql open_ones = {
     "SELECT id FROM survey WHERE state = 1 AND org IN ('', ?) ORDER BY id LIMIT 10"};
+static struct sql all_open = {"SELECT id FROM survey WHERE state = 1"};
 static struct sql add = {"INSERT INTO survey(org, content, made) VALUES(?, ?, ?)"};
 static struct sql set_topics = {
     "UPDATE survey SET topics = ? WHERE id = ? AND state = 0 AND approval = 0"};
@@ -101,7 +102,7 @@ static struct sql text_add = {
     "INSERT INTO survey_text(key, survey, question, content) VALUES(?, ?, ?, ?)"};
 static struct sql cell_add = {
     "INSERT INTO survey_cell(survey, question, grp, cells, n) VALUES(?, ?, ?, ?, ?)"};
-static struct sql *const statements[] = {&get, &open_ones, &add, &set_topics, &handed_in, &begin,
+static struct sql *const statements[] = {&get, &open_ones, &all_open, &add, &set_topics, &handed_in, &begin,
     &end, &forget_new, &answered, &set_answered, &drop_answered, &pool_add, &pool_count, &pool_draw,
     &pool_drop, &pool_clear, &tally_get, &tally_set, &tally_drop, &text_add, &cell_add, NULL};
 
@@ -459,6 +460,19 @@ may_answer(struct turn *t, int64_t id, struct survey *s)
 	return false;
 }
 
+void
+survey_move(struct turn *t, int64_t from, int64_t to)
+{
+	struct rows *q = db_query(t->db, &all_open, NONE);
+
+	while (db_next(q)) {
+		int64_t id = db_int(q, 0);
+
+		if (db_exists(t->db, &answered, V(id, people_mark(t, from, kind_of(t, id)))))
+			db_run(t->db, &set_answered, V(id, people_mark(t, to, kind_of(t, id))));
+	}
+}
+
 static void
 show(struct turn *t, struct card *card)
 {
@@ -748,6 +762,18 @@ prune(struct turn *t)
 	db_run(t->db, &forget_new, V(t->now - NEW_DAYS * DAY));
 }
 
+/* ?start=s_NUMBER */
+static void
+linked(struct turn *t)
+{
+	if (!t->person->language[0])
+		people_set_language(t, t->person->id, t->language);
+	if (t->person->access & MEMBERS)
+		open_one(t);
+	else
+		survey(t);
+}
+
 static const struct command commands[] = {
     {.name = "survey", .run = survey},
     {0},
@@ -773,4 +799,6 @@ const struct feature feature_survey = {
     .actions = actions,
     .flows = flows,
     .jobs = jobs,
+    .link = "s",
+    .linked = linked,
 };

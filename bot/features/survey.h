@@ -34,6 +34,9 @@ void survey_begin(struct turn *t, int64_t id, int64_t closes, int64_t post);
 /* The answers become a publication, once and for good; what is not told is deleted. */
 void survey_close(struct turn *t, int64_t id);
 
+/* What `from` answered, `to` does not answer again. To be called before people_merge. */
+void survey_move(struct turn *t, int64_t from, int64_t to);
+
 /* In the reader's language or the next in order; *fell is set when it is another. */
 const char *survey_words(
     struct turn *t, const char *language, const struct form_text *text, const char **fell);

@@ -680,6 +680,7 @@ own_pressed(struct turn *t)
 	struct card *card = words(t, "surveys.own_title", NULL);
 	struct post_report report;
 	struct survey s;
+	const char *link;
 	int n = 0;
 
 	while (db_next(q)) {
@@ -693,6 +694,9 @@ own_pressed(struct turn *t)
 			    words(t, "surveys.delivered", "n",
 				report.delivered >= 10 ? number_of(t, report.delivered) : "<10",
 				NULL));
+		link = link_to(t, "telegram", arena_print(t->arena, "s_%lld", (long long)s.id));
+		if (link)
+			card_text(card, arena_print(t->arena, "\n%s", link), 0);
 		choose_text(t, card,
 		    words_flat(t, "surveys.close", "title",
 			survey_words(t, t->language, &s.form->title, NULL), NULL),
