@@ -315,6 +315,16 @@ withdraw_turn_any(struct turn *t, void *ctx)
 }
 
 static void
+six_turn(struct turn *t, void *ctx)
+{
+	struct story s;
+
+	(void)ctx;
+	assert_true(story_get(t, 6, &s));
+	story_withdraw(t, &s);
+}
+
+static void
 leave_turn(struct turn *t, void *ctx)
 {
 	(void)ctx;
@@ -558,6 +568,69 @@ story_texts_relied_on_stay(void **state)
 	world_free(w);
 }
 
+/* ---- the file for the website ---- */
+
+static void
+export_turn(struct turn *t, void *ctx)
+{
+	static struct sql no_website = {"DELETE FROM story_use WHERE story = 2 AND what <> 0"};
+	static struct sql no_name = {"DELETE FROM story_use WHERE story = 4 AND what = 4"};
+	static struct sql over = {"UPDATE story_use SET expires = ? WHERE story = 5"};
+
+	(void)ctx;
+	db_run(t->db, &no_website, NONE);
+	db_run(t->db, &no_name, NONE);
+	db_run(t->db, &over, V(t->now));
+}
+
+static int
+in_file(const char *file, const char *what, int64_t author)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "%s%05lldX", what, (long long)author);
+	return strstr(file, text) != NULL;
+}
+
+/* Of six: one is given for everything, one for judges only, one is not checked yet, one comes
+ * without its name, one's use ended, one was withdrawn. */
+static void
+story_export_holds_what_was_given(void **state)
+{
+	struct world *w = begin(SEASON_WON);
+	int64_t last = 6;
+	char *file;
+	int held = 0;
+
+	(void)state;
+	for (int64_t a = 1; a <= last; a++)
+		story_new(w, a, a == 3 ? STORY_AUTHOR : STORY_LIVE);
+	assert_true(engine_turn(w->engine, export_turn, NULL));
+	world_says(w, who(ADMIN), "/stories");
+	world_says(w, who(ADMIN), "Season");
+	assert_true(engine_turn(w->engine, six_turn, NULL));
+	w->fate.fate = (enum fate)HOLD;
+	world_says(w, who(ADMIN), "File for the website");
+	file = world_file(w, "stories.json", NULL);
+	assert_non_null(file);
+	for (int64_t a = 1; a <= last; a++) {
+		bool given = a == 1 || a == 4;
+
+		held += in_file(file, "Body", a);
+		assert_int_equal(in_file(file, "Body", a), given);
+		assert_int_equal(in_file(file, "Title", a), given);
+		assert_int_equal(in_file(file, "Name", a), a == 1);
+		assert_int_equal(in_file(file, "Pen", a), a == 4);
+		assert_int_equal(in_file(file, "Member", a), 0);
+	}
+	for (int i = 0; i < ORGS; i++)
+		assert_null(strstr(file, orgs[i]));
+	assert_null(strstr(file, "7134"));
+	printf("# %d of %d stories in the file\n", held, (int)last);
+	free(file);
+	world_free(w);
+}
+
 /* ---- exhibitions ---- */
 
 static void
@@ -710,6 +783,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(story_is_whole_in_ones_own_data),
     cmocka_unit_test(story_texts_relied_on_stay),
     cmocka_unit_test(story_exhibition_shows_its_stories),
+    cmocka_unit_test(story_export_holds_what_was_given),
     cmocka_unit_test(story_uses_expire),
 };
 

@@ -462,6 +462,89 @@ survey_two_thousand_answer_at_once(void **state)
 	world_free(w);
 }
 
+/* ---- what is handed out ---- */
+
+static void
+admin_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	people_grant(t, 1, ADMINS, "");
+}
+
+/* The table holds the sums that the message shows, in its order, and nothing else. */
+static void
+survey_table_tells_the_same_sums(void **state)
+{
+	struct world *w = opened(60);
+	char *file, *line, *at, got[2000] = "", want[2000] = "";
+
+	(void)state;
+	everybody_answers(w, 1, 60);
+	assert_true(engine_turn(w->engine, close_turn, NULL));
+	assert_true(engine_turn(w->engine, admin_turn, NULL));
+	world_settle(w);
+	says(w, 1, "/survey");
+	says(w, 1, "#2");
+	w->fate.fate = (enum fate)HOLD;
+	says(w, 1, "As a table (CSV)");
+	file = at = world_file(w, "survey.csv", NULL);
+	assert_non_null(file);
+	line = strsep(&at, "\n");
+	assert_string_equal(line, "\xef\xbb\xbfquestion,group,answer,people\r");
+	while ((line = strsep(&at, "\n")) && *line)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%ld ",
+		    strtol(strrchr(line, ',') + 1, NULL, 10));
+	for (int i = 0;; i++) {
+		char sql[200];
+		int64_t n;
+
+		snprintf(sql, sizeof(sql),
+		    "SELECT n FROM survey_cell WHERE survey = 1 ORDER BY"
+		    " grp > 0, question, grp, cells LIMIT 1 OFFSET %d",
+		    i);
+		n = world_number(w, sql);
+		if (n < 0)
+			break;
+		assert_true(n >= CELLS_LEAST);
+		snprintf(want + strlen(want), sizeof(want) - strlen(want), "%lld ", (long long)n);
+	}
+	printf("# %s\n", got);
+	assert_string_equal(got, want);
+	assert_null(strstr(file, "canary"));
+	free(file);
+	world_free(w);
+}
+
+/* ---- while somebody answers ---- */
+
+static void
+push_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	tell(t, 1, CLASS_ANNOUNCEMENT, 0, words(t, "engine.unknown", NULL));
+	tell(t, 1, CLASS_REMINDER, 0, words(t, "engine.unknown", NULL));
+	tell(t, 2, CLASS_ANNOUNCEMENT, 0, words(t, "engine.unknown", NULL));
+}
+
+static void
+survey_is_not_interrupted_by_pushes(void **state)
+{
+	struct world *w = opened(2);
+
+	(void)state;
+	for (int step = 0; step < 3; step++)
+		says(w, 1, line(1, step));
+	world_forget_sent(w);
+	assert_true(engine_turn(w->engine, push_turn, NULL));
+	world_pass(w, 300);
+	assert_int_equal(world_count(w, who(1), OP_SEND), 0);
+	assert_int_equal(world_count(w, who(2), OP_SEND), 1);
+	/* It waited for them, and comes. */
+	world_pass(w, 1200);
+	assert_int_equal(world_count(w, who(1), OP_SEND), 2);
+	world_free(w);
+}
+
 /* ---- a file, as networks bring it: its bytes come later, in a turn of nobody's ---- */
 
 static void
@@ -534,6 +617,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(survey_goes_on_after_days),
     cmocka_unit_test(survey_rows_and_pages_do_not_follow_the_order),
     cmocka_unit_test(survey_what_entered_is_wiped_from_the_pool),
+    cmocka_unit_test(survey_table_tells_the_same_sums),
+    cmocka_unit_test(survey_is_not_interrupted_by_pushes),
     cmocka_unit_test(survey_comes_as_a_file),
     cmocka_unit_test(survey_two_thousand_answer_at_once),
 };

@@ -507,6 +507,25 @@ world_is(struct world *w, const struct sent *s, const char *language, const char
 	return same;
 }
 
+/* The bytes of the file of that name that waits to be sent; free() it. NULL: there is none. Hold
+ * what is sent (fate HOLD), for a file goes when it has arrived. */
+WORLD_UNUSED static char *
+world_file(struct world *w, const char *name, size_t *length)
+{
+	char folder[120], path[400] = "";
+	DIR *d;
+
+	snprintf(folder, sizeof(folder), "%s/files", w->folder);
+	d = opendir(folder);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (strlen(e->d_name) > strlen(name) &&
+		    !strcmp(e->d_name + strlen(e->d_name) - strlen(name), name))
+			snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+	if (d)
+		closedir(d);
+	return *path ? unit_read(path, length) : NULL;
+}
+
 /* One number from the database as it lies on the disk. */
 WORLD_UNUSED static int64_t
 world_number(struct world *w, const char *sql)
