@@ -38,8 +38,6 @@ enum fetched {
 struct engine_ports {
 	void *ctx;
 	int64_t (*now_ms)(void *ctx); /* wall clock, UTC */
-	/* A clock that nobody can set, ms; NULL: there is no machine to look after (disk, clock, tzdata). */
-	int64_t (*steady_ms)(void *ctx);
 	/* engine_tick is wanted: in the next round (at_ms <= now), or at that moment; the last
 	 * order counts. */
 	void (*wake)(void *ctx, int64_t at_ms);
@@ -49,6 +47,8 @@ struct engine_ports {
 	/* The state cannot be trusted any more (a commit whose result is unknown): end now, start
 	 * again. */
 	void (*broken)(void *ctx, const char *why);
+	/* A clock that nobody can set, ms; NULL: there is no machine to look after (disk, clock, tzdata). */
+	int64_t (*steady_ms)(void *ctx);
 };
 
 struct engine_options {
