@@ -1,12 +1,14 @@
 /*
  * sim [--seed N] [--runs N] [--seconds N] [--days N] [--people N] [--crowd N] [--cuts N]
  *     [--quiet-world] [--no-matrix] [--no-encryption] [--normal] [--nth-exchange N] [--nth-disk N]
- *     [--for-ever] [--verbose]
+ *     [--nth-kill N] [--nth-memory N] [--for-ever] [--verbose]
+ * sim --power-cuts N [--normal] [--seed N]
  * Runs of so many days of bot and people, one seed after another; the last line counts them. Exit
  * status 1 as soon as something does not hold; the line says with which arguments it comes again.
  */
 #include "sim.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,12 +56,19 @@ live_until(int64_t until_ms)
 			bot_die("in the middle", chance(500000));
 }
 
+/* What a sweep may choose from: counted until the calm. */
+static struct swept {
+	int64_t exchanges, disk, memory;
+} swept;
+
 static void
 become_calm(void)
 {
 	sim.calm = true;
 	crash_vfs_cut_after(0);
 	crash_vfs_fail_after(0, false);
+	swept = (struct swept){exchange_count(), crash_vfs_operations(), memory_count()};
+	memory_fail_after(0, false);
 	trace("calm");
 }
 
@@ -72,6 +81,7 @@ run(const struct sim_options *options)
 	sim.now_ms = sim.start_ms = (1767225600 + dice_below(200) * 7 * 86400) * 1000;
 	sim.end_ms = sim.start_ms + (int64_t)options->days * DAY_MS;
 	check_begin();
+	exchange_begin();
 	telegram_world_begin();
 	matrix_world_begin();
 	bot_begin();
@@ -79,6 +89,9 @@ run(const struct sim_options *options)
 	bot_start();
 	if (options->nth_disk)
 		crash_vfs_fail_after(options->nth_disk, options->for_ever);
+	if (options->nth_kill)
+		crash_vfs_cut_after(options->nth_kill);
+	memory_fail_after(options->nth_memory, options->for_ever);
 	cut_power(NULL);
 	live_until(sim.end_ms);
 	become_calm();
@@ -153,6 +166,8 @@ arguments(int argc, char **argv, struct sim_options *o)
 			o->days = (int)number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--people"))
 			o->people = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--power-cuts"))
+			o->power_cuts = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--seconds"))
 			o->seconds = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--crowd"))
@@ -167,6 +182,10 @@ arguments(int argc, char **argv, struct sim_options *o)
 			o->nth_exchange = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--nth-disk"))
 			o->nth_disk = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--nth-kill"))
+			o->nth_kill = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--nth-memory"))
+			o->nth_memory = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--for-ever"))
 			o->for_ever = true;
 		else if (!strcmp(argv[i], "--quiet-world"))
@@ -188,11 +207,14 @@ print_failure(void)
 	const struct sim_options *o = &sim.o;
 
 	printf("failed: %s; again with build/sim --seed %llu --days %d --people %d --crowd %d"
-	       " --cuts %lld%s%s%s%s, at line %lld of the trace\n",
+	       " --cuts %lld%s%s%s%s%s --nth-exchange %lld --nth-disk %lld --nth-kill %lld"
+	       " --nth-memory %lld, at line %lld of the trace\n",
 	    sim.failure, (unsigned long long)o->seed, o->days, o->people, o->crowd,
 	    (long long)o->cuts_a_year, o->faults ? "" : " --quiet-world",
 	    o->normal ? " --normal" : "", o->matrix ? "" : " --no-matrix",
-	    o->encryption ? "" : " --no-encryption", (long long)sim.lines);
+	    o->encryption ? "" : " --no-encryption", o->for_ever ? " --for-ever" : "",
+	    (long long)o->nth_exchange, (long long)o->nth_disk, (long long)o->nth_kill,
+	    (long long)o->nth_memory, (long long)sim.lines);
 }
 
 static void
@@ -203,6 +225,8 @@ print_total(double took)
 	printf("flows:");
 	for (int i = 0; i < SIM_FLOWS; i++)
 		printf(" %s=%lld", rules_flow_name(i), (long long)total.flows[i]);
+	printf("\nswept: exchanges=%lld disk=%lld memory=%lld", (long long)swept.exchanges,
+	    (long long)swept.disk, (long long)swept.memory);
 	printf("\nrules: consent=%lld refusal=%lld first_line=%lld place=%lld\n",
 	    (long long)total.rules_consent, (long long)total.rules_refusal,
 	    (long long)total.rules_first_line, (long long)total.rules_place);
@@ -240,9 +264,16 @@ main(int argc, char **argv)
 	double begun = seconds();
 	bool good = runs > 0;
 
+	/* Memory that is given back to the kernel and asked for again costs a third of the time. */
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+	mallopt(M_TOP_PAD, 16 << 20);
 	if (!good)
 		fputs(
 		    "sim: expected the arguments that the head of tests/sim/sim.c names\n", stderr);
+	memory_hook();
+	if (good && o.power_cuts)
+		return cuts_main(o.power_cuts, o.normal, o.seed);
 	if (!o.verbose)
 		log_to(log_nothing, NULL);
 	for (int64_t i = 0; i < runs && good; i++, o.seed++) {

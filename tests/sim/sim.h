@@ -12,6 +12,8 @@
  *   sim_bot.c       assembly of the bot, its deaths and restarts; feeds and calendars
  *   sim_rules.c     PRODUCT.md's ground rules
  *   sim_checks.c    what must hold, always and once the faults have stopped
+ *   sim_memory.c    SQLite's memory, which runs out
+ *   sim_cuts.c      power cuts by the million, without a bot
  *   sim.c           arguments, one run after another
  */
 #ifndef SIM_H
@@ -38,10 +40,13 @@ struct sim_options {
 	bool faults;  /* network, disk and power; off: a quiet world */
 	bool normal;  /* the control: PRAGMA synchronous=NORMAL */
 	bool verbose; /* the whole trace on standard output */
-	int64_t seconds; /* no new run begins after that; 0: all runs */
+	int64_t power_cuts; /* only these, without a bot */
+	int64_t seconds;    /* no new run begins after that; 0: all runs */
 	int64_t cuts_a_year;
 	int64_t nth_exchange; /* that HTTP exchange fails (with `for_ever` all after it); 0: none */
 	int64_t nth_disk;     /* that disk operation fails; 0: none */
+	int64_t nth_kill;     /* the process is killed at that one */
+	int64_t nth_memory;   /* SQLite's nth allocation fails */
 	bool for_ever;
 };
 
@@ -85,6 +90,8 @@ void agenda_add(
 /* The next thing happens; false: nothing is left before `until_ms`, and it is that time. */
 bool agenda_step(int64_t until_ms);
 void agenda_clear(void);
+/* Something fails on purpose in this world. */
+bool troubled(void);
 /* A line of the trace. */
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Something does not hold: said with seed and moment; the run ends. */
@@ -106,6 +113,9 @@ void exchange_answer(struct exchange *exchange, int status, const char *body);
 void exchange_keep(struct exchange *exchange);
 void exchange_release(struct exchange *exchange);
 int64_t exchange_shipment(const struct exchange *exchange);
+/* How many there were in this world. */
+void exchange_begin(void);
+int64_t exchange_count(void);
 /* The bot is gone: its end of every connection is. */
 bool exchange_lost(const struct exchange *exchange);
 
@@ -165,6 +175,19 @@ int people_unanswered(void);
  * before must have had an answer. */
 void people_say_something(bool press);
 void people_all_heard(void);
+
+/* ---- sim_memory.c ---- */
+
+/* Before anything of SQLite runs. */
+void memory_hook(void);
+/* SQLite's nth allocation from now fails, with `for_ever` all after it too; 0: none. */
+void memory_fail_after(int64_t allocations, bool for_ever);
+int64_t memory_count(void);
+
+/* ---- sim_cuts.c ---- */
+
+/* So many power cuts below the engine; prints the figures; 1 when something was lost. */
+int cuts_main(int64_t cuts, bool normal, uint64_t seed);
 
 /* ---- sim_bot.c ---- */
 

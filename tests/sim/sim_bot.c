@@ -412,7 +412,7 @@ open_state(void)
 	enum db_open_error error = db_open(&sim.db, &options, &why);
 
 	if (error != DB_OK) {
-		if (!crash_vfs_is_off() && !sim.o.nth_disk)
+		if (!crash_vfs_is_off() && !sim.o.nth_disk && !sim.o.nth_memory)
 			violated("the state does not open: %s", why ? why : "?");
 		sim.db = NULL;
 	}

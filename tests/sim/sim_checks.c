@@ -275,7 +275,7 @@ check_settled(void)
 	if (people_unanswered())
 		violated("somebody said /start at the end and got no menu");
 	/* An answer that is later than half a minute is of no use, so faults may cost it. */
-	if (!sim.o.faults && !sim.o.cuts_a_year && telegram_presses_unanswered())
+	if (!troubled() && telegram_presses_unanswered())
 		violated("%d presses were never answered", telegram_presses_unanswered());
 	check_disk();
 	if (db_exists(sim.db, &foreign, NONE))

@@ -201,6 +201,18 @@ arrives(void *ctx)
 	exchange_leave(x);
 }
 
+int64_t
+exchange_count(void)
+{
+	return exchanges;
+}
+
+void
+exchange_begin(void)
+{
+	exchanges = 0;
+}
+
 static bool
 is_nth(void)
 {

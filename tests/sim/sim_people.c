@@ -265,7 +265,7 @@ menu_is_due(void *ctx)
 static void
 ask_menu(struct human *h)
 {
-	if (!speak(h, "/start") || sim.o.faults || sim.o.cuts_a_year)
+	if (!speak(h, "/start") || troubled())
 		return;
 	h->asked_for_menu = true;
 	agenda_add(sim.now_ms + 120000, false, menu_is_due, NULL, h);

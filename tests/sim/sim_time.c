@@ -45,6 +45,13 @@ fault(int64_t per_million)
 	return true;
 }
 
+bool
+troubled(void)
+{
+	return sim.o.faults || sim.o.cuts_a_year || sim.o.nth_exchange || sim.o.nth_disk ||
+	       sim.o.nth_kill || sim.o.nth_memory;
+}
+
 /* ---- trace ---- */
 
 void
