@@ -2,6 +2,7 @@
 #include "app.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -181,9 +182,11 @@ static int
 draw_qr(const char *text, const char *file)
 {
 	char self[1024], *slash;
-	char *argv[5];
+	char *argv[4];
 	pid_t pid;
-	int status;
+	int status, in[2];
+	posix_spawn_file_actions_t actions;
+	bool drawn;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 24);
 
 	if (n <= 0)
@@ -200,10 +203,19 @@ draw_qr(const char *text, const char *file)
 	argv[0] = self;
 	argv[1] = (char[]){"qr"};
 	argv[2] = (char *)(uintptr_t)file;
-	argv[3] = (char *)(uintptr_t)text;
-	argv[4] = NULL;
-	if (posix_spawn(&pid, self, NULL, NULL, argv, environ) || waitpid(pid, &status, 0) != pid ||
-	    status) {
+	argv[3] = NULL;
+	/* The code goes in by a pipe: what stands in argv can be read by everybody. */
+	if (pipe2(in, O_CLOEXEC))
+		return EXIT_FAILED;
+	drawn = write(in[1], text, strlen(text)) == (ssize_t)strlen(text);
+	close(in[1]);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+	drawn = drawn && !posix_spawn(&pid, self, &actions, NULL, argv, environ) &&
+		waitpid(pid, &status, 0) == pid && !status;
+	posix_spawn_file_actions_destroy(&actions);
+	close(in[0]);
+	if (!drawn) {
 		fprintf(stderr, "alumhub-bot: %s: the picture could not be drawn\n", file);
 		return EXIT_FAILED;
 	}

@@ -2,12 +2,14 @@
  * own calendar. Nothing private is on either. */
 #include "occasion.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/calendar.h"
 #include "base/civil.h"
 #include "base/picture.h"
+#include "store/seal.h"
 
 /* The event of the button; false, and said so, when it left its calendar or is not for them. */
 static bool
@@ -71,6 +73,19 @@ draw(const struct work_input *input)
 	return png;
 }
 
+/* The same bytes are uploaded once, whoever asks for them. */
+static const char *
+key_of(struct turn *t, const char *kind, const void *bytes, size_t length)
+{
+	unsigned char hash[SEAL_HASH_BYTES];
+	char *key = arena_print(t->arena, "%s:%032d", kind, 0), *hex = key + strlen(kind) + 1;
+
+	seal_hash(t->seal, "share", bytes, length, hash);
+	for (size_t i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+	return key;
+}
+
 static void
 drawn(struct turn *t, struct blob png)
 {
@@ -80,7 +95,7 @@ drawn(struct turn *t, struct blob png)
 
 	if (png.length)
 		card_file(card, file_new(t, "event.png", png.bytes, png.length), "event.png",
-		    "image/png", NULL);
+		    "image/png", key_of(t, "png", png.bytes, png.length));
 	tell(t, person, CLASS_REPLY, 0, card);
 }
 
@@ -100,7 +115,7 @@ days_of(struct invitation *v, const char *wall)
 
 /* With a neutral title nothing but the hour is in it: a calendar is seen by others too. */
 static const char *
-ics_of(struct turn *t, const struct occasion *o, bool neutral)
+ics_of(struct turn *t, const struct occasion *o, bool neutral, int64_t stamp_s)
 {
 	struct invitation v = {
 	    .uid =
@@ -115,7 +130,7 @@ ics_of(struct turn *t, const struct occasion *o, bool neutral)
 	    .all_day = o->all_day,
 	    .start_s = o->start,
 	    .end_s = o->finish,
-	    .stamp_s = t->now,
+	    .stamp_s = stamp_s,
 	};
 
 	if (v.all_day)
@@ -128,14 +143,17 @@ give_file(struct turn *t, bool neutral)
 {
 	struct occasion o;
 	struct card *card;
-	const char *text;
+	const char *text, *always;
 
 	if (!shared(t, &o))
 		return;
-	text = ics_of(t, &o, neutral);
+	text = ics_of(t, &o, neutral, t->now);
+	/* But for the second in which it was made it is the same for all. */
+	always = ics_of(t, &o, neutral, 0);
 	card = words(t, "share.file_here", NULL);
 	card_file(
-	    card, file_new(t, "event.ics", text, strlen(text)), "event.ics", "text/calendar", NULL);
+	    card, file_new(t, "event.ics", text, strlen(text)), "event.ics", "text/calendar",
+	    key_of(t, "ics", always, strlen(always)));
 	if (!neutral)
 		choose(t, card, "share.neutral", "share.neutral", occasion_key(t, o.id));
 	say(t, card);
