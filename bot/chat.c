@@ -160,6 +160,22 @@ page_line(struct chat *c, const char *text)
 	return true;
 }
 
+/* "file noor PATH some words" sends a file as noor. */
+static bool
+file_line(struct chat *c, const char *text)
+{
+	char name[NAME_MOST + 1], path[1024];
+	int at = 0;
+
+	if (sscanf(text, "%40[a-zA-Z0-9_-] %1023s%n", name, path, &at) != 2 ||
+	    access(path, R_OK))
+		return false;
+	text += at;
+	console_send_file(c->console, name, path, text + strspn(text, " "));
+	settle(c);
+	return true;
+}
+
 /* "noor: hello" speaks as noor. */
 static const char *
 speaker(const char *line, char *name)
@@ -185,6 +201,8 @@ one_line(struct chat *c, char *line)
 	if (!strncmp(line, "## ", 3) && clock_line(c, line + 3))
 		return;
 	if (!strncmp(line, "page ", 5) && page_line(c, line + 5))
+		return;
+	if (!strncmp(line, "file ", 5) && file_line(c, line + 5))
 		return;
 	if (!line[0])
 		return;

@@ -24,12 +24,10 @@ static struct sql counts = {"SELECT " AUDIENCE_LANGUAGE ", p.org, " AUDIENCE_SKI
 			    " FROM person p WHERE " AUDIENCE_HOLDS " GROUP BY 1, 2, 3"
 			    " ORDER BY 1, 2, 3"};
 static struct sql networks = {
-    "SELECT network, count(*) FROM (SELECT (SELECT x.network FROM account x JOIN person o"
-    " ON o.id = x.person WHERE x.person = p.id AND x.reachable = 1"
-    " ORDER BY x.network = o.prefer DESC, x.id LIMIT 1) AS network FROM person p"
+    "SELECT network, count(*) FROM (SELECT " AUDIENCE_NETWORK " AS network FROM person p"
     " WHERE " AUDIENCE_HOLDS " AND " AUDIENCE_SKIP " = 0) GROUP BY 1 ORDER BY 1"};
 static struct sql has = {
-    "SELECT 1 FROM person p WHERE p.id = ?12 AND " AUDIENCE_HOLDS " AND " AUDIENCE_SKIP " = 0"};
+    "SELECT 1 FROM person p WHERE p.id = ?13 AND " AUDIENCE_HOLDS " AND " AUDIENCE_SKIP " = 0"};
 static struct sql add = {"INSERT OR IGNORE INTO tag(person, tag) VALUES(?, ?)"};
 static struct sql drop = {"DELETE FROM tag WHERE person = ? AND tag = ?"};
 static struct sql get = {"SELECT 1 FROM tag WHERE person = ? AND tag = ?"};
@@ -75,6 +73,7 @@ audience_values(struct turn *t, const struct audience *a, int64_t at, struct val
 	values[n++] = value_integer(a->within);
 	values[n++] = value_integer(at);
 	values[n++] = value_text(words_language(t->words, 0));
+	values[n++] = value_text(as_json(t->arena, a->instead));
 	values[n] = (struct value){.kind = VALUE_END};
 }
 
@@ -141,9 +140,10 @@ audience_has(struct turn *t, const struct audience *audience, int64_t at, int64_
 const char *
 audience_pack(struct turn *t, const struct audience *a)
 {
-	return arena_print(t->arena, "%s|%s|%s|%s|%s|%s|%u|%s|%lld", OR_NONE(a->orgs),
+	return arena_print(t->arena, "%s|%s|%s|%s|%s|%s|%u|%s|%lld|%s", OR_NONE(a->orgs),
 	    OR_NONE(a->languages), OR_NONE(a->regions), OR_NONE(a->topics), OR_NONE(a->events),
-	    OR_NONE(a->groups), a->roles, OR_NONE(a->consent), (long long)a->within);
+	    OR_NONE(a->groups), a->roles, OR_NONE(a->consent), (long long)a->within,
+	    OR_NONE(a->instead));
 }
 
 static const char *
@@ -171,6 +171,7 @@ audience_unpack(struct turn *t, const char *packed)
 	a.roles = (unsigned)strtoul(field(t, &at), NULL, 10);
 	a.consent = field(t, &at);
 	a.within = strtoll(field(t, &at), NULL, 10);
+	a.instead = field(t, &at);
 	return a;
 }
 

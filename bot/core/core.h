@@ -111,7 +111,7 @@ struct fated {
 	struct network *network;
 	struct outcome outcome;
 	bool unheard; /* no feature waits for it */
-	char message[160], file_id[200], new_where[160];
+	char message[160], file_id[320], new_where[160];
 };
 
 struct limit {
@@ -222,6 +222,8 @@ bool outbox_waits_for_morning(enum class class);
 int outbox_rank(enum class class, bool bulk);
 int64_t outbox_expires_s(enum class class);
 /* The card and its shared choices as post_text.body holds them. */
+/* The network's own number of the file with that key; NULL: never uploaded. */
+const char *outbox_file_id(struct turn *t, const struct network *n, const char *key);
 struct blob outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel);
 /* Back again; NULL: it cannot be opened, or is a deletion. */
 const struct card *outbox_post_card(struct turn *t, int64_t post, struct blob body);
@@ -380,7 +382,7 @@ extern const struct schema audit_schema;
 extern struct sql *const audit_statements[];
 void audit_prune(struct turn *t);
 
-/* audience.c: the condition of an audience over `person p`, its values being ?1 to ?11. */
+/* audience.c: the condition of an audience over `person p`, its values being ?1 to ?12. */
 #define AUDIENCE_TAGGED(kind, hole) \
 	" AND (" hole " = '[]' OR EXISTS (SELECT 1 FROM tag g WHERE g.person = p.id AND g.tag IN" \
 	" (SELECT '" kind ".' || value FROM json_each(" hole "))))"
@@ -395,8 +397,14 @@ void audit_prune(struct turn *t);
 #define AUDIENCE_SKIP \
 	"CASE WHEN ?8 <> '' AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.person = p.id" \
 	" AND c.what = ?8) THEN 1 WHEN NOT EXISTS (SELECT 1 FROM account x WHERE x.person = p.id" \
-	" AND x.reachable = 1) THEN 2 WHEN p.paused_until > ?10 THEN 3 ELSE 0 END"
-enum { AUDIENCE_VALUES = 11 };
+	" AND x.reachable = 1) THEN 2 WHEN p.paused_until > ?10 THEN 3" \
+	" WHEN ?12 <> '[]' AND " AUDIENCE_NETWORK " IN (SELECT value FROM json_each(?12)) THEN 4" \
+	" ELSE 0 END"
+/* Where somebody's pushes go: the network they prefer, else the one they came by first. */
+#define AUDIENCE_NETWORK \
+	"(SELECT x.network FROM account x JOIN person o ON o.id = x.person WHERE x.person = p.id" \
+	" AND x.reachable = 1 ORDER BY x.network = o.prefer DESC, x.id LIMIT 1)"
+enum { AUDIENCE_VALUES = 12 };
 /* Fills AUDIENCE_VALUES values and the end behind them. */
 void audience_values(
     struct turn *t, const struct audience *audience, int64_t at, struct value *values);
@@ -428,6 +436,20 @@ void erasure_finish(struct engine *e);
 /* The files that were made for this person go. */
 void erasure_files(struct turn *t, int64_t person);
 void erasure_prune(struct turn *t);
+/* post_file.c: a post's file lies sealed in the database, and below the state folder only while it is
+ * needed to upload it. */
+extern const struct schema post_file_schema;
+extern struct sql *const post_file_statements[];
+bool post_has_file(struct turn *t, int64_t post);
+/* A transport need not read it any more. */
+void post_file_lift(struct turn *t, int64_t post);
+/* Whether this network has it already. */
+bool post_file_uploaded(struct turn *t, int64_t post, const struct network *n);
+/* On the card of a post that has one. */
+void post_file_add(struct turn *t, int64_t post, struct card *card);
+
+/* room.c: the address of a chat that is a room of the configuration; NULL: none. */
+const char *room_where(struct turn *t, const struct network *n, int64_t chat);
 
 /* work.c */
 void work_launch(struct engine *e);

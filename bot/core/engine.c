@@ -68,12 +68,14 @@ static struct sql *const engine_own_statements[] = {&inbox_add, &inbox_prune, &p
 
 static const struct schema *const core_schemas[] = {&engine_schema, &people_schema, &outbox_schema,
     &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
-    &draft_schema, &audit_schema, &audience_schema, &post_schema, &attach_schema, &alarm_schema};
+    &draft_schema, &audit_schema, &audience_schema, &post_schema, &attach_schema, &alarm_schema,
+    &post_file_schema};
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     erasure_statements, outbox_statements, ship_statements, converse_statements, job_statements,
     page_statements, join_statements, ticket_statements, menu_statements, approval_statements,
     draft_statements, audit_statements, audience_statements, post_statements, post_feed_statements,
-    attach_statements, alarm_statements, metrics_statements, demo_statements};
+    attach_statements, alarm_statements, metrics_statements, demo_statements,
+    post_file_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},
@@ -170,6 +172,10 @@ static const struct conf_key core_settings[] = {
 	.otherwise = "/run/alumhub-egress/socket"},
     {.section = "egress", .key = "allow", .kind = CONF_WORDS, .repeat = true},
     {.section = "egress", .key = "private", .kind = CONF_WORDS, .repeat = true},
+    {.section = "room", .key = "address", .kind = CONF_TEXT, .named = true, .required = true},
+    {.section = "room", .key = "title", .kind = CONF_TEXT, .named = true},
+    {.section = "room", .key = "org", .kind = CONF_TEXT, .named = true},
+    {.section = "room", .key = "languages", .kind = CONF_WORDS, .named = true},
     {.section = "ops", .key = "room", .kind = CONF_TEXT},
     {.section = "ops", .key = "metrics_file", .kind = CONF_PATH},
     {.section = "ops",

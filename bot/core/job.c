@@ -25,11 +25,14 @@ const struct schema job_schema = {"job", job_steps, job_columns};
 
 static struct sql add = {"INSERT OR REPLACE INTO job(name, key, due, value) VALUES(?, ?, ?, ?)"};
 static struct sql start = {"INSERT OR IGNORE INTO job(name, key, due, value) VALUES(?, '', ?, '')"};
+/* What a clock that ran ahead and was set right left far away. */
+static struct sql nearer = {
+    "UPDATE job SET due = ?2 WHERE name = ?1 AND key = '' AND due > ?2 + ?3"};
 static struct sql drop = {"DELETE FROM job WHERE name = ? AND key = ?"};
 static struct sql first = {"SELECT name, key, due, value, failures FROM job ORDER BY due LIMIT 1"};
 static struct sql again = {"UPDATE job SET due = ?, failures = ? WHERE name = ? AND key = ?"};
 static struct sql soonest = {"SELECT min(due) FROM job"};
-struct sql *const job_statements[] = {&add, &start, &drop, &first, &again, &soonest, NULL};
+struct sql *const job_statements[] = {&add, &start, &nearer, &drop, &first, &again, &soonest, NULL};
 
 enum { PRUNE_EVERY_S = 3600, JOBS_A_TICK = 200 };
 
@@ -68,8 +71,10 @@ start_turn(struct turn *t, void *ctx)
 	db_run(t->db, &start, V("engine.prune", t->now + PRUNE_EVERY_S));
 	for (const struct feature *const *f = t->engine->o.features; *f; f++)
 		for (const struct job *j = (*f)->jobs; j && j->name; j++)
-			if (j->every_s)
+			if (j->every_s) {
 				db_run(t->db, &start, V(j->name, t->now));
+				db_run(t->db, &nearer, V(j->name, t->now, j->every_s));
+			}
 }
 
 bool

@@ -32,6 +32,10 @@ static const char *const outbox_steps[] = {
     "CREATE TABLE uploaded(network INTEGER NOT NULL, key TEXT NOT NULL, file_id TEXT NOT NULL,"
     " used INTEGER NOT NULL, PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;",
     "CREATE INDEX delivery_silent ON delivery(chat) WHERE state = 0 AND attempts > 0;",
+    /* Sealed: the number of an encrypted file carries its key. What was known is uploaded again. */
+    "DROP TABLE uploaded;"
+    "CREATE TABLE uploaded(network INTEGER NOT NULL, key TEXT NOT NULL, file_id BLOB NOT NULL,"
+    " used INTEGER NOT NULL, PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;",
     NULL,
 };
 #define RETENTION "3 days after its end; with its post"
@@ -65,7 +69,7 @@ static const struct column outbox_columns[] = {
     {"post_text.body", "content sent to many, sealed", "with its report", NOT_PERSONAL},
     {"uploaded.network", "which network", "90 days unused", NOT_PERSONAL},
     {"uploaded.key", "which file of ours", "90 days unused", NOT_PERSONAL},
-    {"uploaded.file_id", "the network's own number of it", "90 days unused", NOT_PERSONAL},
+    {"uploaded.file_id", "the network's own number of it, sealed", "90 days unused", NOT_PERSONAL},
     {"uploaded.used", "when last", "90 days unused", NOT_PERSONAL},
     {0},
 };
@@ -76,8 +80,8 @@ static struct sql add = {
     " expires, attempts, post, target, body, feature, fetch_key)"
     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
 static struct sql pick = {
-    "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body, feature"
-    " FROM delivery WHERE state = 0 AND network = ? AND rank = ? AND due <= ? ORDER BY due, id "
+    "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body, feature,"
+    " language FROM delivery WHERE state = 0 AND network = ? AND rank = ? AND due <= ? ORDER BY due, id "
     "LIMIT ?"};
 static struct sql next_due = {
     "SELECT min(due) FROM delivery WHERE state = 0 AND network = ? AND rank = ?"};
@@ -103,8 +107,8 @@ static struct sql pause_network = {"UPDATE network SET paused_until = ? WHERE nu
 static struct sql get_row = {
     "SELECT class, attempts, person, account, feature, chat, post FROM delivery WHERE id = ?"};
 static struct sql get_body = {
-    "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body"
-    " FROM delivery WHERE id = ?"};
+    "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body, feature,"
+    " language FROM delivery WHERE id = ?"};
 static struct sql get_target = {"SELECT state, message FROM delivery WHERE id = ?"};
 static struct sql trying = {"SELECT id FROM delivery WHERE state = 1 AND network = ?"};
 static struct sql unreachable = {"UPDATE account SET reachable = 0 WHERE id = ?"};
@@ -113,6 +117,7 @@ static struct sql prune = {
 static struct sql highest = {"SELECT max(id) FROM delivery"};
 static struct sql uploaded_set = {
     "INSERT OR REPLACE INTO uploaded(network, key, file_id, used) VALUES(?, ?, ?, ?)"};
+static struct sql uploaded_get = {"SELECT file_id FROM uploaded WHERE network = ? AND key = ?"};
 static struct sql post_get = {
     "SELECT body FROM post_text WHERE post = ? ORDER BY language = ? DESC LIMIT 1"};
 static struct sql replied = {
@@ -121,7 +126,7 @@ static struct sql replied = {
 struct sql *const outbox_statements[] = {&add, &pick, &next_due, &try_it, &set_state, &set_sent,
     &set_later, &chat_later, &silent_until, &silent_most, &never_left, &withdraw, &withdraw_post,
     &pause_network, &get_row, &get_body, &get_target, &trying, &unreachable, &prune, &highest,
-    &uploaded_set, &post_get, &replied, NULL};
+    &uploaded_set, &uploaded_get, &post_get, &replied, NULL};
 
 enum doubt { DOUBT_END, DOUBT_REPEAT, DOUBT_REPEAT_ONCE };
 
@@ -281,7 +286,7 @@ row_plain(struct engine *e, struct rows *q, struct blob *plain)
 
 	turn_begin(&t, e, &ours);
 	if (post) {
-		struct rows *p = db_query(e->db, &post_get, V(post, language_of(&t, person)));
+		struct rows *p = db_query(e->db, &post_get, V(post, db_text(q, 12)));
 
 		*plain = (struct blob){NULL, 0};
 		if (db_next(p))
@@ -342,6 +347,20 @@ waits_again(struct engine *e, int64_t id, enum class class, int64_t now_ms)
 	return true;
 }
 
+/* Where a chat that is nobody's is now; NULL: as it was said. */
+static const char *
+room_of(struct engine *e, struct network *n, int64_t chat, int64_t post)
+{
+	const char *moved = engine_moved_to(e, n, chat);
+	struct turn t;
+	struct ours ours;
+
+	if (moved || !post)
+		return moved;
+	turn_begin(&t, e, &ours);
+	return room_where(&t, n, chat);
+}
+
 /* One waiting row: trying, ended, or left where it is. True when it took a slot. */
 static bool
 pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, struct ended **ended)
@@ -387,7 +406,7 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 	}
 	db_run(e->db, &try_it, V(s.id));
 	if (!s.account)
-		s.where = engine_moved_to(e, n, s.chat);
+		s.where = room_of(e, n, s.chat, db_int(q, 8));
 	ship_add(n, &s, plain);
 	return true;
 }
@@ -623,10 +642,27 @@ remember_upload(struct engine *e, struct fated *f)
 
 		if (card && card->file && card->file->key)
 			db_run(e->db, &uploaded_set,
-			    V(f->network->number, card->file->key, (const char *)f->file_id,
+			    V(f->network->number, card->file->key,
+				seal_box(e->o.seal, e->arena, (struct blob){NULL, 0},
+				    f->network->number, "uploaded.file_id",
+				    (struct blob){f->file_id, strlen(f->file_id)}),
 				engine_now_ms(e) / 1000));
 	}
 	db_done(q);
+}
+
+const char *
+outbox_file_id(struct turn *t, const struct network *n, const char *key)
+{
+	struct rows *q = db_query(t->db, &uploaded_get, V(n->number, key));
+	struct blob plain = {NULL, 0};
+
+	if (!db_next(q))
+		return NULL;
+	plain = seal_unbox(t->seal, t->engine->outgoing, (struct blob){NULL, 0}, n->number,
+	    "uploaded.file_id", db_blob(q, 0));
+	db_done(q);
+	return plain.bytes ? arena_copy(t->engine->outgoing, plain.bytes, plain.length) : NULL;
 }
 
 static void

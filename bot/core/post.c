@@ -40,6 +40,8 @@ static const char *const post_steps[] = {
 				  "OLD.post IS NOT NULL"
 				  " AND EXISTS (SELECT 1 FROM post WHERE id = OLD.post) AND " OPEN(
 				      "OLD") " BEGIN " COUNT_ONE("8, 0") " END;",
+    "ALTER TABLE post ADD COLUMN rooms TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE post ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;",
     NULL,
 };
 #define REPORT "with its report"
@@ -54,6 +56,8 @@ static const struct column post_columns[] = {
     {"post.due", "not before", REPORT, NOT_PERSONAL},
     {"post.expires", "not after", REPORT, NOT_PERSONAL},
     {"post.ended", "when its last delivery ended", REPORT, NOT_PERSONAL},
+    {"post.rooms", "rooms it is posted into", REPORT, NOT_PERSONAL},
+    {"post.listed", "whether its recipients are listed one by one", REPORT, NOT_PERSONAL},
     {"delivery.language", "in which language, for the report", "with its post", AFTER_RETENTION},
     {"post_text.choices", "the choices under it", REPORT, NOT_PERSONAL},
     {"post_count.post", "which post", REPORT, NOT_PERSONAL},
@@ -74,6 +78,16 @@ static struct sql last_choices = {"SELECT max(id) FROM choice_set"};
 static struct sql has_text = {"SELECT 1 FROM post_text WHERE post = ?"};
 static struct sql get_text = {"SELECT body FROM post_text WHERE post = ? AND language = ?"};
 static struct sql set_audience = {"UPDATE post SET audience = ? WHERE id = ? AND stage = 0"};
+static struct sql set_rooms = {"UPDATE post SET rooms = ? WHERE id = ? AND stage = 0"};
+static struct sql listed = {
+    "UPDATE post SET listed = 1, total = total + 1 WHERE id = ? AND stage = 0 RETURNING class"};
+static struct sql list = {
+    "INSERT INTO delivery(id, network, person, account, chat, op, class, rank, state, born, due,"
+    " expires, post, target, language) VALUES(?1, ?2, ?3, ?4, ?4, 0, ?5, ?6, 6, ?7, 0, ?8, ?9, 0,"
+    " ?10)"};
+static struct sql backlog = {
+    "SELECT count(*) FROM delivery WHERE state = 6 AND network = ?1 AND post IN"
+    " (SELECT id FROM post WHERE stage BETWEEN 1 AND 3)"};
 static struct sql start = {"UPDATE post SET stage = 1, due = ?2, place = 0,"
 			   " expires = iif(expires = 0, ?3, expires) WHERE id = ?1 AND stage = 0"};
 static struct sql pause = {"UPDATE post SET stage = 4 WHERE id = ? AND stage IN (2, 3)"};
@@ -91,7 +105,7 @@ static struct sql counts = {
 static struct sql feature_of = {"SELECT 1 FROM post WHERE id = ? AND feature = ?"};
 struct sql *const post_statements[] = {&add, &set_text, &last_choices, &has_text, &get_text,
     &set_audience, &start, &pause, &resume, &stop, &drop, &get, &take_back, &in_air, &counts,
-    &feature_of, NULL};
+    &feature_of, &set_rooms, &listed, &list, &backlog, NULL};
 
 static int64_t
 make(struct turn *t, enum op op, enum class class, int64_t original, int64_t expires)
@@ -114,6 +128,7 @@ post_say(struct turn *t, int64_t post, const char *language, struct card *card)
 	int64_t choices = 0;
 
 	say_mark(t, language, card);
+	post_file_add(t, post, card);
 	if (card->choices) {
 		parcel.set = converse_offer(t, card, 0, 0);
 		choices = db_number(t->db, &last_choices, NONE, 0);
@@ -138,9 +153,13 @@ post_fits(struct turn *t, const struct card *card)
 {
 	size_t least = MESSAGE_SCALARS;
 
-	for (int i = 0; i < t->engine->network_count; i++)
-		if (t->engine->networks[i].transport->text_scalars < least)
-			least = t->engine->networks[i].transport->text_scalars;
+	for (int i = 0; i < t->engine->network_count; i++) {
+		const struct transport *transport = t->engine->networks[i].transport;
+		size_t most = card->file && transport->caption_scalars ? transport->caption_scalars
+								       : transport->text_scalars;
+
+		least = most < least ? most : least;
+	}
 	return card_split(t->arena, card, least)[1] == NULL;
 }
 
@@ -148,6 +167,30 @@ void
 post_audience(struct turn *t, int64_t post, const struct audience *audience)
 {
 	db_run(t->db, &set_audience, V(audience_pack(t, audience), post));
+}
+
+void
+post_rooms(struct turn *t, int64_t post, const char *rooms)
+{
+	db_run(t->db, &set_rooms, V(rooms, post));
+}
+
+bool
+post_add(struct turn *t, int64_t post, int64_t person)
+{
+	struct network *network = NULL;
+	int64_t account = people_account(t, person, &network), class;
+
+	if (!account)
+		return false;
+	class = db_number(t->db, &listed, V(post), -1);
+	if (class < 0)
+		return false;
+	db_run(t->db, &list,
+	    V(t->engine->next_delivery++, network->number, person, account, class,
+		outbox_rank((enum class)class, false), t->now,
+		t->now + outbox_expires_s((enum class)class), post, language_of(t, person)));
+	return true;
 }
 
 /* Deleting needs no words, but the outbox wants a body for each operation. */
@@ -208,6 +251,7 @@ void
 post_drop(struct turn *t, int64_t post)
 {
 	db_run(t->db, &drop, V(t->now, post));
+	post_file_lift(t, post);
 }
 
 int64_t
@@ -302,5 +346,29 @@ post_seconds(struct turn *t, int64_t recipients, const char *network)
 	struct network *n = network_named(t->engine, network);
 	double rate = n ? n->transport->per_second : 0;
 
-	return rate > 0 ? (int64_t)((double)recipients / rate) : 0;
+	if (rate <= 0)
+		return 0;
+	recipients += db_number(t->db, &backlog, V(n->number), 0);
+	return (int64_t)((double)recipients / rate);
+}
+
+int64_t
+post_over(struct turn *t, enum class class, int64_t from, int64_t seconds)
+{
+	enum { STEP_S = 900, STEPS_MOST = 8000 };
+
+	for (int i = 0; i < STEPS_MOST && seconds > 0; i++) {
+		int64_t open = outbox_waits_for_morning(class)
+				   ? after_quiet_hours(t, PERSON_NOBODY, from)
+				   : from;
+		int64_t step = seconds < STEP_S ? seconds : STEP_S;
+
+		if (open > from) {
+			from = open;
+			continue;
+		}
+		from += step;
+		seconds -= step;
+	}
+	return from;
 }

@@ -4,6 +4,7 @@
  * stopping and pausing touch a window only, and memory does not grow with the audience.
  */
 #include "core/post.h"
+#include "core/room.h"
 
 #include "core.h"
 
@@ -21,7 +22,8 @@ enum {
 };
 
 #define FIELDS \
-	"SELECT id, feature, stage, op, class, original, audience, place, total, due, expires"
+	"SELECT id, feature, stage, op, class, original, audience, place, total, due, expires," \
+	" rooms, listed"
 static struct sql open_posts = {
     FIELDS " FROM post WHERE stage BETWEEN 1 AND 5 ORDER BY stage <> 5, id"};
 static struct sql set_stage = {"UPDATE post SET stage = ?, ended = ? WHERE id = ?"};
@@ -32,7 +34,7 @@ static struct sql slice = {
     " LEFT JOIN account a ON a.id = (SELECT x.id FROM account x JOIN person o ON o.id = x.person"
     " WHERE x.person = p.id AND x.reachable = 1 ORDER BY x.network = o.prefer DESC, x.id LIMIT 1)"
     " LEFT JOIN network w ON w.name = a.network"
-    " WHERE p.id > ?12 AND p.id <= ?13 AND " AUDIENCE_HOLDS " ORDER BY p.id"};
+    " WHERE p.id > ?13 AND p.id <= ?14 AND " AUDIENCE_HOLDS " ORDER BY p.id"};
 static struct sql copies = {
     "SELECT id, network, person, account, chat, language FROM delivery WHERE post = ? AND id > ?"
     " AND op = 0 AND state IN (1, 2, 5) ORDER BY id LIMIT ?"};
@@ -46,7 +48,7 @@ static struct sql waits = {"SELECT count(*) FROM delivery WHERE state = 0 AND ne
 			   " AND rank = ? AND due <= ?"};
 /* ?1 post, ?2 network, ?3 how many, ?4 now in ms, ?5 consent or "", ?6 pauses count */
 static struct sql feed = {
-    "UPDATE delivery SET state = CASE WHEN EXISTS (SELECT 1 FROM person p JOIN account a"
+    "UPDATE delivery SET state = CASE WHEN account = 0 OR EXISTS (SELECT 1 FROM person p JOIN account a"
     " ON a.person = p.id WHERE p.id = delivery.person AND a.id = delivery.account"
     " AND a.reachable = 1 AND (?6 = 0 OR p.paused_until <= ?4 / 1000) AND (?5 = '' OR EXISTS"
     " (SELECT 1 FROM consent c WHERE c.person = p.id AND c.what = ?5))) THEN 0 ELSE 8 END,"
@@ -63,7 +65,10 @@ static struct sql offer = {
     " SELECT randomblob(9), d.account, 0, 0, ?3 / 1000, s.choices FROM delivery d"
     " JOIN post_text x ON x.post = d.post AND x.language = d.language"
     " JOIN choice_set s ON s.id = x.choices WHERE d.state = 0 AND d.post = ?1 AND d.network = ?2"
-    " AND d.rank IN (1, 2) AND d.due IN (?3, ?3 + 600000)"};
+    " AND d.rank IN (1, 2) AND d.account <> 0 AND d.due IN (?3, ?3 + 600000)"};
+static struct sql under_way = {
+    "SELECT 1 FROM delivery WHERE state = 1 AND network = ?2 AND post = ?1 UNION ALL"
+    " SELECT 1 FROM delivery WHERE state = 0 AND network = ?2 AND rank = ?3 AND post = ?1"};
 static struct sql give_back = {"UPDATE delivery SET state = ? WHERE state = 0 AND network = ?"
 			       " AND rank IN (1, 2) AND post = ?"};
 static struct sql end_planned = {
@@ -77,9 +82,10 @@ static struct sql old_posts = {"SELECT id FROM post WHERE stage >= 6 AND ended <
 static struct sql old_rows = {
     "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE post = ? LIMIT ?)"};
 static struct sql old_texts = {"DELETE FROM post_text WHERE post = ?"};
+static struct sql old_file = {"DELETE FROM post_file WHERE post = ?"};
 struct sql *const post_feed_statements[] = {&open_posts, &set_stage, &set_place, &last_person,
-    &slice, &copies, &plan, &skipped, &waits, &feed, &feed_all, &offer, &give_back, &end_planned,
-    &ended, &old_posts, &old_rows, &old_texts, NULL};
+    &slice, &copies, &plan, &skipped, &waits, &feed, &feed_all, &offer, &under_way, &give_back, &end_planned,
+    &ended, &old_posts, &old_rows, &old_texts, &old_file, NULL};
 
 struct feeding {
 	int64_t id;
@@ -88,7 +94,8 @@ struct feeding {
 	enum op op;
 	enum class class;
 	int64_t original, place, total, due, expires;
-	const char *audience;
+	const char *audience, *rooms;
+	bool listed;	 /* its recipients are rows already */
 	int64_t next_ms; /* when it wants to be looked at again */
 	bool came_on;	 /* to another stage */
 };
@@ -108,6 +115,8 @@ read_post(struct rows *q, struct feeding *p)
 	    .total = db_int(q, 8),
 	    .due = db_int(q, 9),
 	    .expires = db_int(q, 10),
+	    .rooms = db_text(q, 11),
+	    .listed = db_int(q, 12),
 	    .next_ms = INT64_MAX,
 	};
 }
@@ -118,6 +127,8 @@ come_on(struct turn *t, struct feeding *p, enum post_stage stage)
 	p->stage = stage;
 	p->came_on = true;
 	p->next_ms = 0;
+	if (stage >= POST_STOPPED)
+		post_file_lift(t, p->id);
 	db_run(t->db, &set_stage, V((int)stage, stage >= POST_STOPPED ? t->now : 0, p->id));
 }
 
@@ -136,7 +147,8 @@ plan_row(struct turn *t, const struct feeding *p, struct rows *q, int64_t target
 	bool recall = p->op != OP_SEND;
 
 	db_run(t->db, &plan,
-	    V(t->engine->next_delivery++, db_int(q, 1), db_int(q, 2), db_int(q, 3), db_int(q, 4),
+	    V(t->engine->next_delivery++, db_int(q, 1),
+		db_is_null(q, 2) ? VNULL : value_integer(db_int(q, 2)), db_int(q, 3), db_int(q, 4),
 		(int)p->op, (int)p->class, outbox_rank(p->class, recall), t->now, p->expires, p->id,
 		target, db_text(q, 5)));
 }
@@ -189,11 +201,35 @@ freeze_people(struct turn *t, struct feeding *p)
 		come_on(t, p, POST_READY);
 }
 
+/* One row for each room and language. */
+static void
+freeze_rooms(struct turn *t, struct feeding *p)
+{
+	for (const char *at = p->rooms; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+		struct room room;
+
+		if (room_named(t, arena_copy(t->arena, at, n), &room))
+			for (const char *const *l = room.languages; *l; l++, p->total++)
+				db_run(t->db, &plan,
+				    V(t->engine->next_delivery++,
+					network_named(t->engine, room.network)->number, VNULL, 0,
+					say_chat(t, room.where), (int)OP_SEND, (int)p->class,
+					outbox_rank(p->class, false), t->now, p->expires, p->id, 0,
+					(const char *)arena_print(t->arena, "room.%s", *l)));
+		at += n;
+	}
+}
+
 static void
 freeze(struct turn *t, struct feeding *p)
 {
 	p->next_ms = 0;
-	if (p->op == OP_SEND)
+	if (p->op == OP_SEND && !p->place)
+		freeze_rooms(t, p);
+	if (p->listed)
+		come_on(t, p, POST_READY);
+	else if (p->op == OP_SEND)
 		freeze_people(t, p);
 	else
 		freeze_copies(t, p);
@@ -202,19 +238,32 @@ freeze(struct turn *t, struct feeding *p)
 
 /* ---- feeding ---- */
 
+/* How many may go out together: all wait until one has taken the file up. */
+static int
+window(struct turn *t, struct feeding *p, struct network *n, int rank)
+{
+	if (p->op != OP_SEND || !post_has_file(t, p->id) || post_file_uploaded(t, p->id, n))
+		return WINDOW;
+	if (db_exists(t->db, &under_way, V(p->id, n->number, rank)))
+		return 0;
+	post_file_lay(t, p->id);
+	return 1;
+}
+
 /* One window for one network. */
 static void
 feed_network(struct turn *t, struct feeding *p, struct network *n, int64_t now_ms)
 {
-	int rank = outbox_rank(p->class, p->op != OP_SEND);
+	int rank = outbox_rank(p->class, p->op != OP_SEND), most;
 	int64_t waiting = db_number(t->db, &waits, V(n->number, rank, now_ms + 1000), 0), fed;
 	const char *consent = audience_unpack(t, p->audience).consent;
 
 	if (waiting > WINDOW / 2)
 		return;
+	most = window(t, p, n, rank);
 	if (p->op == OP_SEND)
 		fed = db_run(
-		    t->db, &feed, V(p->id, n->number, WINDOW, now_ms, consent, pauses(p->class)));
+		    t->db, &feed, V(p->id, n->number, most, now_ms, consent, pauses(p->class)));
 	else
 		fed = db_run(t->db, &feed_all, V(p->id, n->number, WINDOW, now_ms));
 	if (!fed)
@@ -349,8 +398,10 @@ clear_turn(struct turn *t, void *ctx)
 		t->engine->post_old = false;
 		return;
 	}
-	if (!db_run(t->db, &old_rows, V(post, SLICE_ROWS)))
-		db_run(t->db, &old_texts, V(post));
+	if (db_run(t->db, &old_rows, V(post, SLICE_ROWS)))
+		return;
+	db_run(t->db, &old_texts, V(post));
+	db_run(t->db, &old_file, V(post));
 }
 
 /* True: there may be more to clear. */

@@ -25,8 +25,7 @@ enum {
 
 static struct sql unship = {
     "UPDATE delivery SET state = 0, attempts = max(attempts - 1, 0) WHERE id = ?"};
-static struct sql uploaded = {"SELECT file_id FROM uploaded WHERE network = ? AND key = ?"};
-struct sql *const ship_statements[] = {&unship, &uploaded, NULL};
+struct sql *const ship_statements[] = {&unship, NULL};
 
 static const char *
 keep_string(char **at, const char *s)
@@ -103,9 +102,20 @@ ship_wants(const struct network *n)
 static bool
 address(struct turn *t, const struct ship *s, struct shipment *out)
 {
-	if (!s->account || (out->where && !s->look_up))
+	if (!s->account)
+		return out->where || out->who || out->op > OP_DELETE;
+	if (out->where && !s->look_up)
 		return true;
 	return people_address(t, s->account, &out->who, &out->where);
+}
+
+/* Files that stay lie below the state folder, wherever that is now. */
+static const char *
+below(struct turn *t, const char *path)
+{
+	if (!path || path[0] == '/')
+		return path;
+	return arena_print(t->engine->outgoing, "%s/%s", t->engine->o.state_folder, path);
 }
 
 static void
@@ -135,10 +145,10 @@ hand_over(struct turn *t, struct network *n, struct ship *s)
 		return;
 	}
 	if (p.card && p.card->file) {
-		out.file_path = p.card->file->path;
+		out.file_path = below(t, p.card->file->path);
 		s->file = true;
 		if (p.card->file->key)
-			out.file_id = db_string(t->db, &uploaded, V(n->number, p.card->file->key));
+			out.file_id = outbox_file_id(t, n, p.card->file->key);
 	}
 	n->transport->ops->send(n->transport, &out);
 }
@@ -219,7 +229,8 @@ file_done(struct network *n, struct ship *s, const struct outcome *outcome)
 	if (!s || !s->file || outcome->fate != FATE_SENT || n->transport->keeps_files)
 		return;
 	p = parcel_unpack(n->engine->outgoing, (struct blob){s->bytes, s->length});
-	if (p.card && p.card->file)
+	/* That of a post stays until its end. */
+	if (p.card && p.card->file && p.card->file->path[0] == '/')
 		scrub_unlink(p.card->file->path);
 }
 

@@ -1,11 +1,12 @@
 /* Announcements on their way: handed in, approved by a second person, a minute of grace, sending
  * with a card that shows how it goes, stop, pause, recall and the report. */
-#include "announce.h"
+#include "compose.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/civil.h"
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/memory.h"
 #include "base/partners.h"
@@ -28,6 +29,8 @@ static const char *const steps[] = {
     " original INTEGER NOT NULL DEFAULT 0, panel INTEGER NOT NULL DEFAULT 0) STRICT;"
     "CREATE INDEX announcement_author ON announcement(author);"
     "CREATE INDEX announcement_post ON announcement(post);",
+    "ALTER TABLE announcement ADD COLUMN later INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE announcement ADD COLUMN rooms TEXT NOT NULL DEFAULT '';",
     NULL,
 };
 #define RETENTION "[retention] audit days"
@@ -45,6 +48,8 @@ static const struct column columns[] = {
     {"announcement.made", "when it was handed in", RETENTION, NOT_PERSONAL},
     {"announcement.due", "the instant, computed from wall and zone", RETENTION, NOT_PERSONAL},
     {"announcement.wall", "wall time: what was promised", RETENTION, NOT_PERSONAL},
+    {"announcement.later", "of an hour that comes twice, the second", RETENTION, NOT_PERSONAL},
+    {"announcement.rooms", "rooms it is posted into", RETENTION, NOT_PERSONAL},
     {"announcement.zone", "whose clock rules", RETENTION, NOT_PERSONAL},
     {"announcement.audience", "chips that say who gets it", RETENTION, NOT_PERSONAL},
     {"announcement.original", "the number it takes back or replaces", RETENTION, NOT_PERSONAL},
@@ -55,13 +60,14 @@ static const struct schema schema = {"announce", steps, columns};
 
 #define FIELDS \
 	"SELECT id, coalesce(author, 0), org, wide, class, state, digest, approval, post, made," \
-	" due, wall, zone, audience, original, panel FROM announcement "
+	" due, wall, zone, audience, original, panel, later, rooms FROM announcement "
 static struct sql get = {FIELDS "WHERE id = ?"};
 static struct sql by_approval = {FIELDS "WHERE approval = ?"};
 static struct sql by_post = {FIELDS "WHERE post = ?"};
 static struct sql add = {
     "INSERT INTO announcement(author, org, wide, class, digest, made, due, wall, zone, audience,"
-    " original) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+    " original, later, rooms) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+static struct sql undo = {"DELETE FROM announcement WHERE id = ?"};
 static struct sql link_up = {"UPDATE announcement SET approval = ?, post = ? WHERE id = ?"};
 static struct sql set_state = {"UPDATE announcement SET state = ?, due = ? WHERE id = ?"};
 static struct sql set_panel = {"UPDATE announcement SET panel = ? WHERE id = ?"};
@@ -69,10 +75,10 @@ static struct sql timed = {FIELDS "WHERE state IN (0, 1) AND wall <> ''"};
 static struct sql unapproved = {
     "SELECT id, post FROM announcement WHERE state = 0 AND made < ? LIMIT 50"};
 static struct sql forget = {"DELETE FROM announcement WHERE made < ?"};
-static struct sql *const statements[] = {&get, &by_approval, &by_post, &add, &link_up, &set_state,
+static struct sql *const statements[] = {&get, &by_approval, &by_post, &add, &undo, &link_up, &set_state,
     &set_panel, &timed, &unapproved, &forget, NULL};
 
-enum { DAY = 86400, PROGRESS_S = 4, APPROVE_S = 7 * DAY, FEW = 10 };
+enum { DAY = 86400, PROGRESS_S = 4, NIGHT_S = 600, APPROVE_S = 7 * DAY };
 
 /* ---- rows ---- */
 
@@ -98,6 +104,8 @@ read_row(struct rows *q, struct announce *a)
 	    .audience = db_text(q, 13),
 	    .original = db_int(q, 14),
 	    .panel = db_int(q, 15),
+	    .later = db_int(q, 16),
+	    .rooms = db_text(q, 17),
 	};
 	db_done(q);
 	return true;
@@ -117,6 +125,12 @@ announce_may(struct turn *t, const struct announce *a)
 				people_holds(t, t->person->id, ADMINS, ""));
 }
 
+bool
+announce_has_file(struct turn *t, const struct announce *a)
+{
+	return post_file_hash(t, a->post).length > 0;
+}
+
 static char *
 number_of(struct turn *t, int64_t n)
 {
@@ -126,9 +140,11 @@ number_of(struct turn *t, int64_t n)
 /* ---- words ---- */
 
 const char *
-announce_count(struct turn *t, int64_t n)
+announce_network(struct turn *t, const char *language, const char *network)
 {
-	return n > 0 && n < FEW ? arena_print(t->arena, "<%d", FEW) : number_of(t, n);
+	const char *key = arena_print(t->arena, "announce.on_%s", network);
+
+	return words_has(t->words, key) ? words_flat_in(t, language, key, NULL) : network;
 }
 
 const char *
@@ -207,10 +223,11 @@ static struct blob
 content_of(struct turn *t, const struct announce *a)
 {
 	struct buf b = {.maximum = 1 << 20};
-	struct blob out;
+	struct blob out, file = post_file_hash(t, a->post);
 
-	buf_print(&b, "%d\n%d\n%s\n%s\n%s\n%lld\n", (int)a->class, a->digest, a->wall, a->zone,
-	    a->audience, (long long)a->original);
+	buf_print(&b, "%d\n%d\n%s\n%d\n%s\n%s\n%s\n%lld\n%zu\n", (int)a->class, a->digest, a->wall,
+	    a->later, a->zone, a->audience, a->rooms, (long long)a->original, file.length);
+	buf_add(&b, file.length ? file.bytes : "", file.length);
 	for (int i = 0; i < words_count(t->words); i++) {
 		const struct card *card =
 		    a->post ? post_card(t, a->post, words_language(t->words, i)) : NULL;
@@ -235,6 +252,7 @@ grace_s(struct turn *t)
 
 /* ---- handing in ---- */
 
+/* The instant of the wall time that was promised; 0: none was. */
 static int64_t
 due_of(struct turn *t, const struct announce *a)
 {
@@ -243,7 +261,19 @@ due_of(struct turn *t, const struct announce *a)
 
 	if (!a->wall[0] || !zone || !civil_read(a->wall, &wall))
 		return 0;
-	return zone_instant(zone, &wall);
+	return zone_to_utc(zone, &wall).utc[a->later];
+}
+
+/* In a room nobody in particular is asked for anything. */
+static void
+say_room_text(struct turn *t, const struct announce *a, const char *language, const char *text,
+    const char *written_in)
+{
+	struct card *card = announce_card(
+	    t, language, text, written_in, a->org, a->original ? a->original : a->id);
+
+	card->choices = card->last_choice = NULL;
+	post_say(t, a->post, arena_print(t->arena, "room.%s", language), card);
 }
 
 static void
@@ -261,6 +291,9 @@ say_texts(struct turn *t, const struct announce *a, const char *const *text, con
 		post_say(t, a->post, language,
 		    announce_card(t, language, own ? text[i] : instead, own ? language : fallback,
 			a->org, a->original ? a->original : a->id));
+		if (a->rooms[0])
+			say_room_text(t, a, language, own ? text[i] : instead,
+			    own ? language : fallback);
 	}
 }
 
@@ -280,6 +313,7 @@ announce_hand_in(
 		a.wide = original.wide;
 		a.digest = false;
 		a.audience = "";
+		a.rooms = original.rooms;
 	}
 	a.due = due_of(t, &a);
 	a.post = a.original ? post_recall(t, original.post, true) : post_new(t, a.class, 0);
@@ -287,7 +321,9 @@ announce_hand_in(
 		return 0;
 	a.id = db_insert(t->db, &add,
 	    V(a.author, a.org, a.wide, (int)a.class, a.digest, t->now, a.due, a.wall, a.zone,
-		a.audience, a.original));
+		a.audience, a.original, a.later, a.rooms));
+	if (a.file)
+		post_file(t, a.post, a.file->name, a.file->type, a.file->bytes);
 	say_texts(t, &a, text, fallback);
 	if (a.due && a.due < expires)
 		expires = a.due;
@@ -350,29 +386,6 @@ gone(struct turn *t)
 	say(t, words(t, "announce.gone", NULL));
 }
 
-/* A list of chips in the reader's words; "" for none. */
-static const char *
-named(struct turn *t, const char *list, const char *prefix)
-{
-	const char *out = "";
-
-	for (; list && *list; list += strspn(list, " ")) {
-		size_t n = strcspn(list, " ");
-		const char *id = arena_copy(t->arena, list, n), *name = id;
-		const char *key = arena_print(t->arena, "match.%s.%s", prefix, id);
-
-		if (!strcmp(prefix, "language"))
-			name = words_flat_in(t, id, "language.name", NULL);
-		else if (!strcmp(prefix, "org"))
-			name = announce_org(t, t->language, id);
-		else if (words_has(t->words, key))
-			name = words_flat(t, key, NULL);
-		out = arena_print(t->arena, "%s%s%s", out, *out ? ", " : "", name);
-		list += n;
-	}
-	return out;
-}
-
 static void
 add_named(struct turn *t, struct card *card, const char *title, const char *names)
 {
@@ -392,23 +405,32 @@ add_plan(struct turn *t, struct card *card, const struct announce *a)
 				    a->wide ? words_flat(t, "announce.wide", NULL)
 					    : announce_org(t, t->language, a->org),
 				    "n", announce_count(t, audience_size(t, &to, t->now)), NULL));
-		add_named(t, card, "announce.orgs", named(t, to.orgs, "org"));
-		add_named(t, card, "announce.languages", named(t, to.languages, "language"));
-		add_named(t, card, "announce.topics", named(t, to.topics, "topic"));
-		add_named(t, card, "announce.regions", named(t, to.regions, "region"));
-		add_named(t, card, "announce.events", named(t, to.events, "event"));
-		add_named(t, card, "announce.groups", named(t, to.groups, "group"));
+		add_named(t, card, "announce.orgs", chips_named(t, to.orgs, "org"));
+		add_named(t, card, "announce.languages", chips_named(t, to.languages, "language"));
+		add_named(t, card, "announce.topics", chips_named(t, to.topics, "topic"));
+		add_named(t, card, "announce.regions", chips_named(t, to.regions, "region"));
+		add_named(t, card, "announce.events", chips_named(t, to.events, "event"));
+		add_named(t, card, "announce.groups", chips_named(t, to.groups, "group"));
 		if (to.roles)
 			card_line(card, words(t, "announce.coordinators", NULL));
+		if (a->rooms[0])
+			card_line(card, words(t, "announce.into_rooms", "rooms",
+					    chips_named(t, a->rooms, "room"), NULL));
+		add_named(t, card, "announce.instead_of", chips_named(t, to.instead, "network"));
 	}
 	if (a->wall[0])
-		card_line(card, words(t, "announce.at", "time", a->wall, "zone", a->zone, NULL));
+		card_line(card, words(t, "announce.at", "time",
+				    clock_when(t->arena, t->language, t->zones, NULL, a->zone,
+					due_of(t, a), 0, false),
+				    "zone", a->zone, NULL));
 	else
 		card_line(card, words(t,
 				    a->digest		       ? "announce.when_digest"
 				    : a->class == CLASS_URGENT ? "announce.when_urgent"
 							       : "announce.when_now",
 				    NULL));
+	if (!a->original && !a->digest)
+		chips_time(t, card, &to, a->class, a->due > t->now ? a->due : t->now);
 }
 
 /* What waits for a yes, in every language, as it will be read. */
@@ -423,6 +445,7 @@ look(struct turn *t)
 		gone(t);
 		return;
 	}
+	post_file_lay(t, a.post);
 	for (int i = 0; i < words_count(t->words); i++) {
 		const char *language = words_language(t->words, i);
 		const struct card *text = post_card(t, a.post, language);
@@ -432,7 +455,7 @@ look(struct turn *t)
 		if (!text)
 			continue;
 		card_paragraph(shown, text);
-		shown->choices = NULL;
+		shown->choices = shown->last_choice = NULL;
 		say(t, shown);
 	}
 	card = announce_panel(t, t->language, &a);
@@ -562,6 +585,7 @@ announce_start(struct turn *t, int64_t id, int64_t due)
 	if (!a.original) {
 		audience = audience_unpack(t, a.audience);
 		post_audience(t, a.post, &audience);
+		post_rooms(t, a.post, a.rooms);
 	}
 	post_start(t, a.post, due);
 	db_run(t->db, &set_state, V((int)ANNOUNCE_GOING, due, a.id));
@@ -616,126 +640,6 @@ zones_changed(struct turn *t)
 
 /* ---- the card that shows how it goes ---- */
 
-static const char *
-stage_key(const struct announce *a, const struct post_report *r)
-{
-	static const char *const stages[] = {
-	    [POST_NEW] = "announce.stage_waiting",
-	    [POST_FREEZING] = "announce.stage_freezing",
-	    [POST_READY] = "announce.stage_ready",
-	    [POST_SENDING] = "announce.stage_sending",
-	    [POST_PAUSED] = "announce.stage_paused",
-	    [POST_STOPPING] = "announce.stage_stopping",
-	    [POST_STOPPED] = "announce.stage_stopped",
-	    [POST_DONE] = "announce.stage_done",
-	};
-
-	if (a->state == ANNOUNCE_REFUSED)
-		return "announce.stage_refused";
-	if (a->state == ANNOUNCE_DIGESTED)
-		return "announce.stage_digested";
-	if (a->state == ANNOUNCE_PLANNED)
-		return a->digest ? "announce.stage_digest" : "announce.stage_planned";
-	return stages[r->stage];
-}
-
-static void
-report_line(struct turn *t, struct card *card, const char *language, const char *key, int64_t n)
-{
-	if (n)
-		card_line(card, words_in(t, language, key, "n", number_of(t, n), NULL));
-}
-
-struct lines {
-	struct card *card;
-	const char *language;
-};
-
-static void
-detail_line(struct turn *t, const struct post_count *count, void *ctx)
-{
-	static const char *const fates[] = {[POST_DELIVERED] = "announce.delivered",
-	    [POST_REFUSED] = "announce.refused_n",
-	    [POST_EXPIRED] = "announce.expired",
-	    [POST_DOUBT] = "announce.doubt",
-	    [POST_STOPPED_BEFORE] = "announce.stopped",
-	    [POST_LEFT] = "announce.left"};
-	struct lines *l = ctx;
-	const char *language = count->language[0] ? count->language : "en";
-
-	if (count->fate == POST_SKIPPED || !fates[count->fate])
-		return;
-	card_line(l->card, words_in(t, l->language, "announce.detail", "language",
-			       words_flat_in(t, language, "language.name", NULL), "network",
-			       count->network, "what",
-			       words_flat_in(t, l->language, fates[count->fate], "n",
-				   number_of(t, count->n), NULL),
-			       NULL));
-}
-
-static void
-add_report(struct turn *t, struct card *card, const char *language, const struct announce *a,
-    const struct post_report *r)
-{
-	struct lines lines = {card, language};
-
-	card_line(
-	    card, words_in(t, language, "announce.sum", "n", number_of(t, r->audience), NULL));
-	report_line(t, card, language, "announce.delivered", r->delivered);
-	report_line(t, card, language, "announce.refused_n", r->refused);
-	report_line(t, card, language, "announce.expired", r->expired);
-	report_line(t, card, language, "announce.doubt", r->doubt);
-	report_line(t, card, language, "announce.stopped", r->stopped);
-	report_line(t, card, language, "announce.left", r->left);
-	report_line(t, card, language, "announce.skipped_consent", r->skipped[SKIP_CONSENT]);
-	report_line(t, card, language, "announce.skipped_blocked", r->skipped[SKIP_BLOCKED]);
-	report_line(t, card, language, "announce.skipped_paused", r->skipped[SKIP_PAUSED]);
-	report_line(t, card, language, "announce.waiting", r->waiting);
-	report_line(t, card, language, "announce.in_air", r->in_air);
-	if (r->stage >= POST_STOPPED && r->audience >= FEW)
-		post_each(t, a->post, detail_line, &lines);
-}
-
-struct card *
-announce_panel(struct turn *t, const char *language, const struct announce *a)
-{
-	const struct feature *was = t->feature;
-	char *number = number_of(t, a->id);
-	struct post_report r = {0};
-	struct card *card;
-
-	t->feature = &feature_announce;
-	post_report(t, a->post, &r);
-	card = words_in(t, language, "announce.panel", "number", number, "org",
-	    announce_org(t, language, a->org), NULL);
-	card_line(card, words_in(t, language, stage_key(a, &r), NULL));
-	if (a->original)
-		card_line(card,
-		    words_in(t, language, a->approval ? "announce.replaces" : "announce.takes_back",
-			"number", number_of(t, a->original), NULL));
-	if (a->state == ANNOUNCE_GOING)
-		add_report(t, card, language, a, &r);
-	t->feature = was;
-#define CHOICE(label, action) \
-	choose_text(t, card, words_flat_in(t, language, label, NULL), action, number)
-	if (a->state == ANNOUNCE_WAITING || a->state == ANNOUNCE_PLANNED)
-		CHOICE("announce.withdraw", "announce.withdraw");
-	if (a->state != ANNOUNCE_GOING)
-		return card;
-	if (r.stage < POST_STOPPING)
-		CHOICE("announce.stop", "announce.stop");
-	if (r.stage == POST_READY || r.stage == POST_SENDING)
-		CHOICE("announce.pause", "announce.pause");
-	if (r.stage == POST_PAUSED)
-		CHOICE("announce.resume", "announce.go");
-	if (r.delivered && !r.of) {
-		CHOICE("announce.recall", "announce.recall");
-		CHOICE("announce.replace", "announce.replace");
-	}
-#undef CHOICE
-	return card;
-}
-
 static void
 refresh(struct turn *t, const struct announce *a)
 {
@@ -743,18 +647,24 @@ refresh(struct turn *t, const struct announce *a)
 		edit_delivery(t, a->panel, announce_panel(t, language_of(t, a->author), a));
 }
 
-/* Every few seconds while it goes out. */
+/* Every few seconds while it goes out, where something changed. */
 static void
 progress(struct turn *t)
 {
 	struct announce a;
 	struct post_report r;
 
+	int64_t ended;
+
 	if (!announce_get(t, strtoll(t->key, NULL, 10), &a) || !post_report(t, a.post, &r))
 		return;
-	refresh(t, &a);
+	ended = r.audience - r.waiting - r.in_air;
+	if (ended != strtoll(t->value, NULL, 10))
+		refresh(t, &a);
 	if (r.stage == POST_SENDING || r.stage == POST_STOPPING)
-		job_at(t, "announce.progress", t->key, t->now + PROGRESS_S, "");
+		job_at(t, "announce.progress", t->key,
+		    t->now + (announce_at_night(t, &a) ? NIGHT_S : PROGRESS_S),
+		    number_of(t, ended));
 }
 
 /* A new stage: at once on the card; at the end a message of its own, so that it is seen. */
@@ -866,6 +776,26 @@ withdraw(struct turn *t)
 	show(t, &a);
 }
 
+/* Out of every digest it stands in. */
+static void
+recall_digested(struct turn *t, const struct announce *a)
+{
+	struct announce back;
+	int64_t id = db_insert(t->db, &add,
+	    V(t->person->id, a->org, a->wide, (int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a->zone,
+		"", a->id, 0, ""));
+
+	if (!digest_recall(t, a->id, id)) {
+		db_run(t->db, &undo, V(id));
+		say(t, words(t, "announce.nothing_left", NULL));
+		return;
+	}
+	db_run(t->db, &set_state, V((int)ANNOUNCE_DIGESTED, t->now, id));
+	audit(t, "announce.recall", a->id);
+	if (announce_get(t, id, &back))
+		say(t, announce_panel(t, t->language, &back));
+}
+
 /* Taking every copy back needs one person only: a wrong message must not wait for a second. */
 static void
 recall(struct turn *t)
@@ -875,6 +805,10 @@ recall(struct turn *t)
 
 	if (!chosen_one(t, &a))
 		return;
+	if (a.state == ANNOUNCE_DIGESTED) {
+		recall_digested(t, &a);
+		return;
+	}
 	post = post_recall(t, a.post, false);
 	if (!post) {
 		say(t, words(t, "announce.nothing_left", NULL));
@@ -883,7 +817,7 @@ recall(struct turn *t)
 	back = (struct announce){.org = a.org, .wide = a.wide, .class = CLASS_ANNOUNCEMENT};
 	back.id = db_insert(t->db, &add,
 	    V(t->person->id, a.org, a.wide, (int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a.zone,
-		"", a.id));
+		"", a.id, 0, ""));
 	db_run(t->db, &link_up, V(0, post, back.id));
 	db_run(t->db, &set_state, V((int)ANNOUNCE_GOING, t->now, back.id));
 	post_start(t, post, t->now);

@@ -7,7 +7,7 @@
 #include "core/post.h"
 #include "core/turn.h"
 
-extern const struct feature feature_announce;
+extern const struct feature feature_announce, feature_digest;
 
 enum announce_state {
 	ANNOUNCE_WAITING, /* for a second person's yes */
@@ -27,10 +27,14 @@ struct announce {
 	const char *wall; /* wall time it was promised for; "": none */
 	const char *zone;
 	const char *audience; /* audience_pack */
+	const char *rooms;    /* names of rooms it is posted into */
 	enum class class;
 	enum announce_state state;
 	bool wide, digest;
+	bool later; /* of an hour that comes twice, the second */
+	const struct enclosed *file; /* handing in only: what goes with it, or NULL */
 };
+struct enclosed;
 
 bool announce_get(struct turn *t, int64_t id, struct announce *a);
 /* Whether t->person may steer it: its author, a coordinator of its organisation, an admin. */
@@ -44,10 +48,22 @@ struct card *announce_card(struct turn *t, const char *language, const char *tex
     const char *written_in, const char *org, int64_t number);
 /* The name of an organisation as the reader knows it; "" is the network. */
 const char *announce_org(struct turn *t, const char *language, const char *org);
+/* Whether it stands still until the morning. */
+bool announce_at_night(struct turn *t, const struct announce *a);
 /* How it stands, with what can be done about it. */
 struct card *announce_panel(struct turn *t, const char *language, const struct announce *a);
+/* Whether a picture or file went with it. */
+bool announce_has_file(struct turn *t, const struct announce *a);
+/* A network as the reader calls it. */
+const char *announce_network(struct turn *t, const char *language, const char *network);
 /* Counts, at least 10 or none: fewer could tell who. */
 const char *announce_count(struct turn *t, int64_t n);
+/* How an announcement that went out with a digest did: the sums of all messages it stands in. */
+void digest_report(struct turn *t, int64_t announcement, struct post_report *sum);
+void digest_each(struct turn *t, int64_t announcement,
+    void (*each)(struct turn *t, const struct post_count *count, void *ctx), void *ctx);
+/* Takes it out of every message it stands in, as announcement `back`; false: nobody has it. */
+bool digest_recall(struct turn *t, int64_t announcement, int64_t back);
 /* Its hour has come, or will. */
 void announce_start(struct turn *t, int64_t id, int64_t due);
 /* Asks for the code of the role again where that is due; then `action` is run with `value`. True:

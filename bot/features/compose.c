@@ -1,6 +1,6 @@
 /* /announce: an audience of chips, a text in up to three languages, a preview of each, and to a
  * second person. /train is the same with nothing behind it: it has no way to send. */
-#include "announce.h"
+#include "compose.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,28 +16,28 @@
 #include "core/people.h"
 #include "core/warn.h"
 
-enum { TOPICS = 24, REGIONS = 8, TEXT_MOST = 3000, LANGUAGES_MOST = 8, LIST_MOST = 40 };
+enum { TEXT_MOST = 3000, LANGUAGES_MOST = 8 };
 
 static const struct flow flow_compose, flow_train;
 
 /* ---- the draft ---- */
 
-static const char *
-kind(struct turn *t)
+const char *
+compose_kind(struct turn *t)
 {
 	return strcmp(flow_get(t, "kind"), "train") ? "announce" : "train";
 }
 
-static const char *
-drafted(struct turn *t, const char *field)
+const char *
+compose_get(struct turn *t, const char *field)
 {
-	return draft_get(t, kind(t), field);
+	return draft_get(t, compose_kind(t), field);
 }
 
-static void
-keep(struct turn *t, const char *field, const char *value)
+void
+compose_set(struct turn *t, const char *field, const char *value)
 {
-	draft_set(t, kind(t), field, value);
+	draft_set(t, compose_kind(t), field, value);
 }
 
 static const char *
@@ -46,295 +46,17 @@ text_field(struct turn *t, int language)
 	return arena_print(t->arena, "text.%s", words_language(t->words, language));
 }
 
-static bool
-in_list(const char *list, const char *id)
+bool
+compose_wide(struct turn *t)
 {
-	size_t n = strlen(id);
-
-	for (const char *at = list; (at = strstr(at, id)); at += n)
-		if ((at == list || at[-1] == ' ') && (at[n] == ' ' || !at[n]))
-			return true;
-	return false;
+	return compose_get(t, "wide")[0] || !(t->person->access & COORDINATORS);
 }
 
-static const char *
-toggled(struct turn *t, const char *list, const char *id)
-{
-	const char *out = "";
-
-	if (!in_list(list, id))
-		return arena_print(t->arena, "%s%s%s", list, *list ? " " : "", id);
-	while (*list) {
-		size_t n = strcspn(list, " ");
-		const char *one = arena_copy(t->arena, list, n);
-
-		if (strcmp(one, id))
-			out = arena_print(t->arena, "%s%s%s", out, *out ? " " : "", one);
-		list += n;
-		list += strspn(list, " ");
-	}
-	return out;
-}
-
-static bool
-is_wide(struct turn *t)
-{
-	return drafted(t, "wide")[0] || !(t->person->access & COORDINATORS);
-}
-
-static struct audience
-audience_of(struct turn *t)
-{
-	return (struct audience){
-	    .orgs = is_wide(t) ? drafted(t, "orgs") : "",
-	    .languages = drafted(t, "languages"),
-	    .regions = drafted(t, "regions"),
-	    .topics = drafted(t, "topics"),
-	    .events = drafted(t, "events"),
-	    .groups = drafted(t, "groups"),
-	    .roles = (unsigned)strtoul(drafted(t, "roles"), NULL, 10),
-	    .consent = CONSENT_ANNOUNCEMENTS,
-	    .within = is_wide(t) ? 0 : t->person->id,
-	};
-}
-
-/* ---- counts ---- */
-
-struct tally {
-	struct card *card;
-	int64_t people, skipped[SKIP_COUNT];
-	struct {
-		const char *name;
-		int64_t n;
-	} languages[LANGUAGES_MOST], orgs[LIST_MOST];
-	int language_count, org_count;
-	int64_t seconds;
-};
-
+/* A question that does not arise is passed over, in the direction one is going. */
 static void
-tally_one(struct turn *t, const struct audience_count *count, void *ctx)
+pass_over(struct turn *t, const char *ahead, const char *back)
 {
-	struct tally *tally = ctx;
-	int i = 0;
-
-	(void)t;
-	if (count->skip != SKIP_NONE) {
-		tally->skipped[count->skip] += count->n;
-		return;
-	}
-	tally->people += count->n;
-	for (i = 0; i < tally->language_count; i++)
-		if (!strcmp(tally->languages[i].name, count->language))
-			break;
-	if (i < LANGUAGES_MOST) {
-		tally->languages[i].name = count->language;
-		tally->languages[i].n += count->n;
-		tally->language_count += i == tally->language_count;
-	}
-	for (i = 0; i < tally->org_count; i++)
-		if (!strcmp(tally->orgs[i].name, count->org))
-			break;
-	if (i < LIST_MOST) {
-		tally->orgs[i].name = count->org;
-		tally->orgs[i].n += count->n;
-		tally->org_count += i == tally->org_count;
-	}
-}
-
-static void
-tally_network(struct turn *t, const char *network, int64_t n, void *ctx)
-{
-	struct tally *tally = ctx;
-	int64_t seconds = network ? post_seconds(t, n, network) : 0;
-
-	if (seconds > tally->seconds)
-		tally->seconds = seconds;
-}
-
-static void
-count_line(struct turn *t, struct card *card, const char *name, int64_t n)
-{
-	card_line(card, words(t, "announce.count", "name", name, "n", announce_count(t, n), NULL));
-}
-
-/* Who gets it, by language and organisation, who does not and why, and how long it takes. */
-static void
-add_counts(struct turn *t, struct card *card, bool all)
-{
-	static const char *const reasons[SKIP_COUNT] = {
-	    NULL, "announce.skip_consent", "announce.skip_blocked", "announce.skip_paused"};
-	struct audience a = audience_of(t);
-	struct tally tally = {0};
-
-	audience_each(t, &a, t->now, tally_one, &tally);
-	card_paragraph(card, words(t, "announce.gets", "n", announce_count(t, tally.people), NULL));
-	if (!all)
-		return;
-	for (int i = 0; i < tally.language_count; i++)
-		count_line(t, card,
-		    words_flat_in(t, tally.languages[i].name, "language.name", NULL),
-		    tally.languages[i].n);
-	for (int i = 0; i < tally.org_count; i++)
-		count_line(
-		    t, card, announce_org(t, t->language, tally.orgs[i].name), tally.orgs[i].n);
-	for (int i = 1; i < SKIP_COUNT; i++)
-		if (tally.skipped[i])
-			count_line(t, card, words_flat(t, reasons[i], NULL), tally.skipped[i]);
-	audience_networks(t, &a, t->now, tally_network, &tally);
-	card_line(card, words_n(t, "announce.minutes", tally.seconds / 60 + 1, NULL));
-	if (tally.seconds >= 3600)
-		card_line(card, words(t, "announce.slow", NULL));
-}
-
-/* ---- audience ---- */
-
-static void
-chip(struct turn *t, struct card *card, bool on, const char *label, const char *value)
-{
-	choose_answer_text(t, card, on ? arena_print(t->arena, "✓ %s", label) : label, value);
-}
-
-/* The lists that stand in screens of their own. */
-static const struct list {
-	const char *field, *prefix, *title;
-} lists[] = {
-    {"topics", "topic", "announce.topics"},
-    {"regions", "region", "announce.regions"},
-    {"orgs", "org", "announce.orgs"},
-    {"events", "event", "announce.events"},
-    {"groups", "group", "announce.groups"},
-};
-enum { LISTS = sizeof(lists) / sizeof(*lists) };
-
-static const struct list *
-list_named(const char *name)
-{
-	for (size_t i = 0; i < LISTS; i++)
-		if (!strcmp(lists[i].prefix, name))
-			return &lists[i];
-	return NULL;
-}
-
-static void
-list_numbered(struct turn *t, struct card *card, const struct list *l, int count)
-{
-	for (int i = 0; i < count; i++) {
-		char *id = arena_print(t->arena, "%d", i);
-
-		chip(t, card, in_list(drafted(t, l->field), id),
-		    words_flat(t, arena_print(t->arena, "match.%s.%d", l->prefix, i), NULL),
-		    arena_print(t->arena, "%s:%s", l->prefix, id));
-		if (i % 2)
-			card_same_row(card);
-	}
-}
-
-static struct sql orgs = {"SELECT org FROM person WHERE org <> '' AND joined > 0 GROUP BY org"
-			  " ORDER BY org LIMIT ?"};
-static struct sql events = {
-    "SELECT e.id, e.title FROM event e WHERE e.finish > ? AND EXISTS (SELECT 1 FROM tag g"
-    " WHERE g.tag = 'event.' || e.id) ORDER BY e.start LIMIT ?"};
-static struct sql groups = {
-    "SELECT DISTINCT substr(g.tag, 7) FROM tag g JOIN tag me ON me.tag = g.tag"
-    " WHERE me.person = ? AND g.tag >= 'group.' AND g.tag < 'group/' ORDER BY 1 LIMIT ?"};
-static struct sql *const statements[] = {&orgs, &events, &groups, NULL};
-
-static void
-list_rows(struct turn *t, struct card *card, const struct list *l, struct rows *q)
-{
-	while (db_next(q)) {
-		const char *id = db_text(q, 0), *label = id;
-
-		if (!strcmp(l->prefix, "org"))
-			label = announce_org(t, t->language, id);
-		if (!strcmp(l->prefix, "event"))
-			label = text_isolate(t->arena, db_text(q, 1));
-		chip(t, card, in_list(drafted(t, l->field), id), label,
-		    arena_print(t->arena, "%s:%s", l->prefix, id));
-	}
-}
-
-static void
-ask_list(struct turn *t, const struct list *l)
-{
-	struct card *card = words(t, l->title, NULL);
-
-	if (!strcmp(l->prefix, "topic"))
-		list_numbered(t, card, l, TOPICS);
-	else if (!strcmp(l->prefix, "region"))
-		list_numbered(t, card, l, REGIONS);
-	else if (!strcmp(l->prefix, "org"))
-		list_rows(t, card, l, db_query(t->db, &orgs, V(LIST_MOST)));
-	else if (!strcmp(l->prefix, "event"))
-		list_rows(t, card, l, db_query(t->db, &events, V(t->now, LIST_MOST)));
-	else
-		list_rows(t, card, l, db_query(t->db, &groups, V(t->person->id, LIST_MOST)));
-	add_counts(t, card, false);
-	choose_answer(t, card, "announce.list_done", "list:");
-	say(t, card);
-}
-
-static void
-ask_audience(struct turn *t)
-{
-	const struct list *open = list_named(flow_get(t, "list"));
-	struct card *card;
-
-	if (open) {
-		ask_list(t, open);
-		return;
-	}
-	card = words(t, strcmp(kind(t), "train") ? "announce.audience" : "train.audience", NULL);
-	for (int i = 0; i < words_count(t->words); i++) {
-		const char *language = words_language(t->words, i);
-
-		chip(t, card, in_list(drafted(t, "languages"), language),
-		    words_flat_in(t, language, "language.name", NULL),
-		    arena_print(t->arena, "language:%s", language));
-		if (i)
-			card_same_row(card);
-	}
-	chip(t, card, drafted(t, "roles")[0] != 0, words_flat(t, "announce.coordinators", NULL),
-	    "role:2");
-	if (t->person->access & COORDINATORS)
-		chip(t, card, is_wide(t), words_flat(t, "announce.wide", NULL), "wide:");
-	for (size_t i = 0; i < LISTS; i++)
-		if (strcmp(lists[i].prefix, "org") || is_wide(t))
-			chip(t, card, drafted(t, lists[i].field)[0] != 0,
-			    words_flat(t, lists[i].title, NULL),
-			    arena_print(t->arena, "list:%s", lists[i].prefix));
-	add_counts(t, card, false);
-	choose_answer(t, card, "announce.audience_done", "done:");
-	say(t, card);
-}
-
-static enum next
-answer_audience(struct turn *t)
-{
-	const char *colon = strchr(t->value, ':'), *id;
-	const struct list *l;
-	char *what;
-
-	if (!t->chosen || !colon) {
-		say(t, words(t, "relay.tap", NULL));
-		return AGAIN;
-	}
-	what = arena_copy(t->arena, t->value, (size_t)(colon - t->value));
-	id = colon + 1;
-	l = list_named(what);
-	if (!strcmp(what, "done"))
-		return NEXT;
-	if (!strcmp(what, "list"))
-		flow_set(t, "list", *id ? id : NULL);
-	else if (!strcmp(what, "language"))
-		keep(t, "languages", toggled(t, drafted(t, "languages"), id));
-	else if (!strcmp(what, "wide"))
-		keep(t, "wide", drafted(t, "wide")[0] ? NULL : "1");
-	else if (!strcmp(what, "role"))
-		keep(t, "roles", drafted(t, "roles")[0] ? NULL : id);
-	else if (l)
-		keep(t, l->field, toggled(t, drafted(t, l->field), id));
-	return AGAIN;
+	flow_goto(t, flow_get(t, "ahead")[0] ? ahead : back);
 }
 
 /* ---- texts ---- */
@@ -351,8 +73,9 @@ ask_text(struct turn *t)
 	const char *language = words_language(t->words, at_language(t));
 	struct card *card = words(t, "announce.text", "language",
 	    words_flat_in(t, language, "language.name", NULL), NULL);
-	const char *was = drafted(t, text_field(t, at_language(t)));
+	const char *was = compose_get(t, text_field(t, at_language(t)));
 
+	flow_set(t, "ahead", NULL);
 	if (*was) {
 		card_paragraph(card, words(t, "announce.text_was", "text", was, NULL));
 		choose_answer(t, card, "announce.text_keep", "keep");
@@ -389,7 +112,7 @@ texts(struct turn *t)
 	int n = 0;
 
 	for (int i = 0; i < words_count(t->words); i++)
-		n += drafted(t, text_field(t, i))[0] != 0;
+		n += compose_get(t, text_field(t, i))[0] != 0;
 	return n;
 }
 
@@ -398,9 +121,14 @@ answer_text(struct turn *t)
 {
 	const char *field = text_field(t, at_language(t));
 
+	/* A picture with a caption: both are meant. */
+	if (t->media)
+		enclose_take(t);
+	if (t->media && !t->text[0])
+		return AGAIN;
 	if (t->chosen) {
 		if (strcmp(t->value, "keep"))
-			keep(t, field, NULL);
+			compose_set(t, field, NULL);
 	} else if (!t->text[0] || text_scalars(t->text) > TEXT_MOST) {
 		say(t, words_n(t, "announce.text_long", TEXT_MOST, NULL));
 		return AGAIN;
@@ -408,13 +136,14 @@ answer_text(struct turn *t)
 		say(t, words(t, "announce.indiscreet", NULL));
 		return AGAIN;
 	} else {
-		keep(t, field, t->text);
+		compose_set(t, field, t->text);
 	}
 	if (at_language(t) + 1 < words_count(t->words)) {
 		flow_set(t, "at", arena_print(t->arena, "%d", at_language(t) + 1));
 		return AGAIN;
 	}
 	flow_set(t, "at", "0");
+	flow_set(t, "ahead", "1");
 	if (texts(t))
 		return NEXT;
 	say(t, words(t, "announce.no_text", NULL));
@@ -432,7 +161,7 @@ ask_fallback(struct turn *t)
 	for (int i = 0; i < count; i++) {
 		const char *language = words_language(t->words, i);
 
-		if (drafted(t, text_field(t, i))[0])
+		if (compose_get(t, text_field(t, i))[0])
 			continue;
 		missing = arena_print(t->arena, "%s%s%s", missing, *missing ? ", " : "",
 		    words_flat_in(t, language, "language.name", NULL));
@@ -441,7 +170,7 @@ ask_fallback(struct turn *t)
 	for (int i = 0; i < count; i++) {
 		const char *language = words_language(t->words, i);
 
-		if (drafted(t, text_field(t, i))[0]) {
+		if (compose_get(t, text_field(t, i))[0]) {
 			choose_answer_text(
 			    t, card, words_flat_in(t, language, "language.name", NULL), language);
 			if (n++)
@@ -449,10 +178,11 @@ ask_fallback(struct turn *t)
 		}
 	}
 	if (!*missing) {
-		keep(t, "fallback", words_language(t->words, 0));
-		flow_goto(t, "when");
+		compose_set(t, "fallback", words_language(t->words, 0));
+		pass_over(t, "file", "text");
 		return;
 	}
+	flow_set(t, "ahead", NULL);
 	say(t, card);
 }
 
@@ -460,65 +190,147 @@ static enum next
 answer_fallback(struct turn *t)
 {
 	if (!t->chosen || !words_speaks(t->words, t->value) ||
-	    !drafted(t, arena_print(t->arena, "text.%s", t->value))[0]) {
+	    !compose_get(t, arena_print(t->arena, "text.%s", t->value))[0]) {
 		say(t, words(t, "relay.tap", NULL));
 		return AGAIN;
 	}
-	keep(t, "fallback", t->value);
+	compose_set(t, "fallback", t->value);
+	flow_set(t, "ahead", "1");
 	return NEXT;
+}
+
+/* A replacement keeps what it came with. */
+static void
+ask_file(struct turn *t)
+{
+	if (flow_get(t, "of")[0]) {
+		pass_over(t, "when", "fallback");
+		return;
+	}
+	flow_set(t, "ahead", NULL);
+	enclose_ask(t);
 }
 
 /* ---- when ---- */
 
+/* Whose clock: the one chosen, else the first configured. */
 static const char *
-zone_here(struct turn *t)
+zone_chosen(struct turn *t)
 {
-	return conf_list(t->conf, "bot", NULL, "time_zones")[0];
+	const char *zone = compose_get(t, "zone");
+
+	return *zone ? zone : conf_list(t->conf, "bot", NULL, "time_zones")[0];
+}
+
+/* The night the clocks go back has this hour twice. */
+static void
+ask_which(struct turn *t)
+{
+	const char *wall = flow_get(t, "twice"), *hour = strchr(wall, 'T');
+	struct card *card = words(t, "announce.twice", "time",
+	    hour ? (const char *)arena_print(t->arena, "%.5s", hour + 1) : wall, NULL);
+
+	choose_answer(t, card, "announce.twice_first", "which:0");
+	choose_answer(t, card, "announce.twice_second", "which:1");
+	card_same_row(card);
+	say(t, card);
 }
 
 static void
 ask_when(struct turn *t)
 {
-	struct card *card = words(t, "announce.when", "zone", zone_here(t), NULL);
+	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
+	struct card *card;
 
+	flow_set(t, "ahead", NULL);
+	if (flow_get(t, "twice")[0]) {
+		ask_which(t);
+		return;
+	}
+	card = words(t, "announce.when", "zone", zone_chosen(t), NULL);
 	if (!flow_get(t, "of")[0])
 		choose_answer(t, card, "announce.when_digest", "digest");
 	choose_answer(t, card, "announce.when_now", "now");
 	choose_answer(t, card, "announce.when_urgent", "urgent");
+	for (int i = 0; zones[i]; i++)
+		if (strcmp(zones[i], zone_chosen(t)))
+			choose_answer_text(t, card,
+			    words_flat(t, "announce.clock", "zone", zones[i], NULL),
+			    arena_print(t->arena, "zone:%s", zones[i]));
 	say(t, card);
+}
+
+static void
+keep_wall(struct turn *t, const char *wall, bool later, int64_t due)
+{
+	compose_set(t, "when", "wall");
+	compose_set(t, "wall", wall);
+	compose_set(t, "later", later ? "1" : NULL);
+	if (after_quiet_hours(t, t->person->id, due) > due)
+		say(t, words(t, "announce.quiet", NULL));
+}
+
+static enum next
+take_wall(struct turn *t, const struct civil *wall, int which)
+{
+	struct zone_utc utc = zone_to_utc(zone_find(t->zones, zone_chosen(t)), wall);
+	char text[CIVIL_TEXT];
+
+	civil_write(wall, text);
+	if (utc.reading == ZONE_GAP) {
+		say(t, words(t, "announce.no_such_time", NULL));
+		return AGAIN;
+	}
+	if (utc.utc[which > 0] < t->now + 60) {
+		say(t, words(t, "announce.past", NULL));
+		return AGAIN;
+	}
+	if (utc.reading == ZONE_AMBIGUOUS && which < 0) {
+		flow_set(t, "twice", text);
+		return AGAIN;
+	}
+	keep_wall(t, text, which > 0, utc.utc[which > 0]);
+	return NEXT;
+}
+
+static enum next
+when_chosen(struct turn *t)
+{
+	const char *twice = flow_get(t, "twice");
+	struct civil wall;
+
+	if (!strncmp(t->value, "zone:", 5)) {
+		compose_set(t, "zone", t->value + 5);
+		return AGAIN;
+	}
+	if (!strncmp(t->value, "which:", 6)) {
+		if (!civil_read(twice, &wall))
+			return AGAIN;
+		flow_set(t, "twice", NULL);
+		return take_wall(t, &wall, t->value[6] == '1');
+	}
+	compose_set(t, "when", t->value);
+	compose_set(t, "wall", NULL);
+	return NEXT;
 }
 
 static enum next
 answer_when(struct turn *t)
 {
-	const struct zone *zone = zone_find(t->zones, zone_here(t));
 	struct civil wall;
-	struct zone_utc utc;
-	char text[CIVIL_TEXT];
 
-	if (t->chosen) {
-		keep(t, "when", t->value);
-		keep(t, "wall", NULL);
-		return NEXT;
+	if (t->chosen)
+		return when_chosen(t);
+	flow_set(t, "twice", NULL);
+	if (strchr(t->text, '/') && zone_find(t->zones, t->text)) {
+		compose_set(t, "zone", t->text);
+		return AGAIN;
 	}
-	if (!zone || !clock_parse(t->text, &wall)) {
+	if (!clock_parse(t->text, &wall)) {
 		say(t, words(t, "announce.bad_time", NULL));
 		return AGAIN;
 	}
-	utc = zone_to_utc(zone, &wall);
-	if (utc.reading == ZONE_GAP) {
-		say(t, words(t, "announce.no_such_time", NULL));
-		return AGAIN;
-	}
-	if (utc.utc[0] < t->now + 60) {
-		say(t, words(t, "announce.past", NULL));
-		return AGAIN;
-	}
-	keep(t, "when", "wall");
-	keep(t, "wall", civil_write(&wall, text));
-	if (after_quiet_hours(t, t->person->id, utc.utc[0]) > utc.utc[0])
-		say(t, words(t, "announce.quiet", NULL));
-	return NEXT;
+	return take_wall(t, &wall, -1);
 }
 
 /* ---- preview and handing in ---- */
@@ -532,13 +344,47 @@ own_org(struct turn *t)
 static const char *
 text_for(struct turn *t, int language, const char **written_in)
 {
-	const char *text = drafted(t, text_field(t, language));
+	const char *text = compose_get(t, text_field(t, language));
 
 	*written_in = words_language(t->words, language);
 	if (*text)
 		return text;
-	*written_in = drafted(t, "fallback");
-	return drafted(t, arena_print(t->arena, "text.%s", *written_in));
+	*written_in = compose_get(t, "fallback");
+	return compose_get(t, arena_print(t->arena, "text.%s", *written_in));
+}
+
+/* When its hour is, if it has one; else now. */
+static int64_t
+due_drafted(struct turn *t)
+{
+	const struct zone *zone = zone_find(t->zones, zone_chosen(t));
+	struct civil wall;
+	int64_t due = 0;
+
+	if (zone && civil_read(compose_get(t, "wall"), &wall))
+		due = zone_to_utc(zone, &wall).utc[compose_get(t, "later")[0] != 0];
+	return due > t->now ? due : t->now;
+}
+
+/* To how many, and how long it takes; rooms are offered where that is hours. */
+static void
+add_plan(struct turn *t, struct card *card, bool train)
+{
+	struct audience audience = chips_audience(t);
+	const char *when = compose_get(t, "when");
+	bool slow;
+
+	chips_counts(t, card);
+	if (!strcmp(when, "digest"))
+		return;
+	slow = chips_time(t, card, &audience,
+	    strcmp(when, "urgent") ? CLASS_ANNOUNCEMENT : CLASS_URGENT, due_drafted(t));
+	if (!slow || train)
+		return;
+	card_line(card,
+	    words(t, chips_has_rooms(t) ? "announce.slow" : "announce.slow_no_room", NULL));
+	if (chips_has_rooms(t))
+		choose_answer(t, card, "announce.rooms_offer", "rooms");
 }
 
 /* When it would go out, as far as that is known: a digest goes when each one's week is over. */
@@ -559,7 +405,7 @@ add_hint(struct turn *t, struct card *card)
 static void
 ask_send(struct turn *t)
 {
-	bool train = !strcmp(kind(t), "train");
+	bool train = !strcmp(compose_kind(t), "train");
 	struct card *card;
 
 	for (int i = 0; i < words_count(t->words); i++) {
@@ -568,16 +414,18 @@ ask_send(struct turn *t)
 		struct card *shown =
 		    announce_card(t, words_language(t->words, i), text, in, own_org(t), 0);
 
-		shown->choices = NULL;
+		shown->choices = shown->last_choice = NULL;
+		if (!flow_get(t, "of")[0])
+			enclose_show(t, shown);
 		tell(t, t->person->id, CLASS_REPLY, 0, shown);
 	}
 	card = words(t, train ? "train.end" : "announce.ready", NULL);
 	if (!flow_get(t, "of")[0])
-		add_counts(t, card, true);
+		add_plan(t, card, train);
 	if (flow_get(t, "of")[0])
 		card_paragraph(
 		    card, words(t, "announce.replaces", "number", flow_get(t, "of"), NULL));
-	else if (!train && is_wide(t))
+	else if (!train && compose_wide(t))
 		card_paragraph(card, words(t, "announce.needs_admin", NULL));
 	add_hint(t, card);
 	choose_answer(t, card, train ? "train.done" : "announce.hand_in", "yes");
@@ -589,23 +437,35 @@ ask_send(struct turn *t)
 static int64_t
 hand_in(struct turn *t)
 {
-	const char *text[LANGUAGES_MOST], *when = drafted(t, "when");
-	struct audience audience = audience_of(t);
+	const char *text[LANGUAGES_MOST], *when = compose_get(t, "when");
+	struct enclosed file;
+	struct audience audience = chips_audience(t);
 	struct announce a = {
 	    .author = t->person->id,
 	    .org = own_org(t),
-	    .wide = is_wide(t),
+	    .wide = compose_wide(t),
 	    .class = strcmp(when, "urgent") ? CLASS_ANNOUNCEMENT : CLASS_URGENT,
 	    .digest = !strcmp(when, "digest"),
-	    .wall = drafted(t, "wall"),
-	    .zone = zone_here(t),
+	    .wall = compose_get(t, "wall"),
+	    .zone = zone_chosen(t),
+	    .later = compose_get(t, "later")[0] != 0,
 	    .audience = audience_pack(t, &audience),
+	    .rooms = chips_rooms(t),
 	    .original = strtoll(flow_get(t, "of"), NULL, 10),
 	};
 
 	for (int i = 0; i < words_count(t->words); i++)
-		text[i] = drafted(t, text_field(t, i));
-	return announce_hand_in(t, &a, text, drafted(t, "fallback"));
+		text[i] = compose_get(t, text_field(t, i));
+	if (!a.original && enclose_get(t, compose_kind(t), &file))
+		a.file = &file;
+	return announce_hand_in(t, &a, text, compose_get(t, "fallback"));
+}
+
+static void
+throw_away(struct turn *t, const char *kind)
+{
+	enclose_drop(t, kind);
+	draft_drop(t, kind);
 }
 
 static enum next
@@ -617,8 +477,14 @@ answer_send(struct turn *t)
 		flow_goto(t, "text");
 		return JUMPED;
 	}
+	if (t->chosen && !strcmp(t->value, "rooms")) {
+		flow_set(t, "from", "send");
+		flow_set(t, "list", "room");
+		flow_goto(t, "audience");
+		return JUMPED;
+	}
 	if (t->chosen && !strcmp(t->value, "discard")) {
-		draft_drop(t, kind(t));
+		throw_away(t, compose_kind(t));
 		say(t, words(t, "announce.discarded", NULL));
 		return DONE;
 	}
@@ -626,8 +492,8 @@ answer_send(struct turn *t)
 		say(t, words(t, "relay.tap", NULL));
 		return AGAIN;
 	}
-	if (!strcmp(kind(t), "train")) {
-		draft_drop(t, "train");
+	if (!strcmp(compose_kind(t), "train")) {
+		throw_away(t, "train");
 		say(t, words(t, "train.over", NULL));
 		return DONE;
 	}
@@ -636,7 +502,7 @@ answer_send(struct turn *t)
 		return JUMPED;
 	}
 	number = hand_in(t);
-	draft_drop(t, "announce");
+	throw_away(t, "announce");
 	if (number)
 		say(t, words(t, "announce.handed_in", "number",
 			   arena_print(t->arena, "%lld", (long long)number), NULL));
@@ -646,9 +512,10 @@ answer_send(struct turn *t)
 }
 
 static const struct step steps[] = {
-    {.name = "audience", .ask = ask_audience, .answer = answer_audience},
+    {.name = "audience", .ask = chips_ask, .answer = chips_answer},
     {.name = "text", .ask = ask_text, .answer = answer_text},
     {.name = "fallback", .ask = ask_fallback, .answer = answer_fallback},
+    {.name = "file", .ask = ask_file, .answer = enclose_answer},
     {.name = "when", .ask = ask_when, .answer = answer_when},
     {.name = "send", .ask = ask_send, .answer = answer_send},
     {0},
@@ -678,7 +545,7 @@ static void
 attendees(struct turn *t)
 {
 	static const char *const chips[] = {
-	    "languages", "regions", "topics", "orgs", "groups", "roles", "wide"};
+	    "languages", "regions", "topics", "orgs", "groups", "roles", "wide", "rooms", "instead"};
 
 	for (size_t i = 0; i < sizeof(chips) / sizeof(*chips); i++)
 		draft_set(t, "announce", chips[i], NULL);
@@ -697,10 +564,12 @@ replace(struct turn *t)
 		say(t, words(t, "announce.gone", NULL));
 		return;
 	}
-	draft_drop(t, "announce");
+	throw_away(t, "announce");
 	flow_begin(t, &flow_compose);
 	flow_set(t, "kind", "announce");
 	flow_set(t, "of", t->value);
+	if (announce_has_file(t, &a))
+		say(t, words(t, "announce.file_stays", NULL));
 	flow_goto(t, "text");
 }
 
@@ -730,7 +599,6 @@ static const struct flow *const flows[] = {&flow_compose, &flow_train, NULL};
 
 const struct feature feature_compose = {
     .name = "compose",
-    .statements = statements,
     .commands = commands,
     .actions = actions,
     .flows = flows,

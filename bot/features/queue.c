@@ -5,7 +5,8 @@
 
 static struct sql under_way = {
     "SELECT a.id FROM announcement a LEFT JOIN post p ON p.id = a.post WHERE (a.state IN (0, 1)"
-    " OR (a.state = 2 AND (p.stage BETWEEN 1 AND 5 OR p.ended > ?2)))"
+    " OR (a.state = 2 AND (p.stage BETWEEN 1 AND 5 OR p.ended > ?2))"
+    " OR (a.state = 4 AND a.due > ?2))"
     " AND EXISTS (SELECT 1 FROM role r WHERE r.person = ?1"
     " AND ((r.role = 2 AND r.org = a.org) OR r.role = 16)) ORDER BY a.id DESC LIMIT 10"};
 static struct sql *const statements[] = {&under_way, NULL};

@@ -8,6 +8,7 @@
 #include "base/card.h"
 #include "base/memory.h"
 #include "core/transport.h"
+#include "transports/console_file.h"
 
 enum { CONSOLE_SLOTS = 64 };
 
@@ -25,6 +26,7 @@ struct console {
 	int64_t lines; /* the number of the last line: event ids never repeat */
 	int64_t printed[CONSOLE_SLOTS];
 	int printed_count;
+	struct console_files files;
 };
 
 static void
@@ -55,8 +57,8 @@ console_language(struct transport *transport, const char *language)
 	snprintf(c->language, sizeof(c->language), "%s", language ? language : "");
 }
 
-bool
-console_line(struct transport *transport, const char *who, const char *line)
+static bool
+came(struct transport *transport, const char *who, const char *line, const char *path)
 {
 	struct console *c = (struct console *)transport;
 	char id[24];
@@ -69,7 +71,22 @@ console_line(struct transport *transport, const char *who, const char *line)
 	struct batch batch = {.cursor = id, .events = &event, .event_count = 1};
 
 	snprintf(id, sizeof(id), "%" PRId64, ++c->lines);
+	if (path)
+		console_file_on(&c->files, &event, path);
 	return c->up.came(c->up.engine, transport, &batch);
+}
+
+bool
+console_line(struct transport *transport, const char *who, const char *line)
+{
+	return came(transport, who, line, NULL);
+}
+
+bool
+console_send_file(
+    struct transport *transport, const char *who, const char *path, const char *caption)
+{
+	return came(transport, who, caption, path);
 }
 
 /* Continuation lines are indented, so that a reader always sees who speaks. At a terminal what is
@@ -98,6 +115,8 @@ console_send(struct transport *transport, const struct shipment *s)
 
 	if (c->printed_count < CONSOLE_SLOTS)
 		c->printed[c->printed_count++] = s->id;
+	if (s->op == OP_FETCH)
+		console_file_asked(&c->files, s);
 	if ((s->op != OP_SEND && s->op != OP_EDIT && s->op != OP_DELETE) || !s->where)
 		return;
 	arena = arena_new();
@@ -133,7 +152,7 @@ console_report(struct transport *transport)
 		sent.message = message;
 		c->up.gone(c->up.engine, transport, c->printed[i], &sent);
 	}
-	return n > 0;
+	return console_file_bring(&c->files, transport, &c->up) || n > 0;
 }
 
 static void

@@ -13,6 +13,9 @@ struct transport *console_new(FILE *out, bool terminal);
 void console_language(struct transport *transport, const char *language);
 /* One line that `who` typed. False: it could not be committed. */
 bool console_line(struct transport *transport, const char *who, const char *line);
+/* The same, with a file and perhaps words. */
+bool console_send_file(
+    struct transport *transport, const char *who, const char *path, const char *caption);
 /* Reports what was printed since the last call; main calls it until nothing is left. True: something was. */
 bool console_report(struct transport *transport);
 

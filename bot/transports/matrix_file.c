@@ -1,6 +1,7 @@
 #include "transports/matrix_file.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -51,6 +52,31 @@ matrix_file_seal(unsigned char *bytes, size_t length)
 	sodium_memzero(key, sizeof(key));
 	sodium_memzero(key_text, sizeof(key_text));
 	return file;
+}
+
+char *
+matrix_file_number(const json_t *file, const char *url, size_t length)
+{
+	const char *key, *iv, *hash;
+	char *number = NULL;
+
+	if (json_unpack((json_t *)file, "{s:{s:s},s:s,s:{s:s}}", "key", "k", &key, "iv", &iv, "hashes",
+		"sha256", &hash) ||
+	    asprintf(&number, "%s %zu %s %s %s", url, length, key, iv, hash) < 0)
+		return NULL;
+	return number;
+}
+
+json_t *
+matrix_file_numbered(const char *number, size_t *length)
+{
+	char url[160], key[TEXT], iv[TEXT], hash[TEXT];
+
+	if (sscanf(number, "%159s %zu %47s %47s %47s", url, length, key, iv, hash) != 5)
+		return NULL;
+	return json_pack("{s:s,s:s,s:s,s:{s:s},s:{s:s,s:s,s:s,s:b,s:[s,s]}}", "url", url, "v", "v2",
+	    "iv", iv, "hashes", "sha256", hash, "key", "alg", "A256CTR", "kty", "oct", "k", key, "ext",
+	    1, "key_ops", "encrypt", "decrypt");
 }
 
 /* Either alphabet, with or without the padding: clients differ. */

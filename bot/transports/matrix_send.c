@@ -43,6 +43,8 @@ struct matrix_sending {
 	json_t *file;
 	size_t bytes;
 	char *url;
+	char *number; /* of an encrypted file, to send it once more */
+	bool known;   /* it was uploaded before */
 };
 
 static struct matrix_sending *
@@ -75,6 +77,7 @@ sending_free(struct matrix_sending *g)
 	free(g->room);
 	free(g->type);
 	free(g->url);
+	free(g->number);
 	free(g);
 }
 
@@ -85,8 +88,8 @@ sending_gone(struct matrix_sending *g, const struct outcome *outcome)
 	struct outcome out = *outcome;
 	int64_t id = g->id;
 
-	if (out.fate == FATE_SENT && g->url && !g->file)
-		out.file_id = g->url;
+	if (out.fate == FATE_SENT && g->url && !g->known)
+		out.file_id = g->number ? g->number : g->url;
 	if (id)
 		m->up.gone(m->up.engine, &m->base, id, &out);
 	sending_free(g);
@@ -366,6 +369,8 @@ hold_file(struct matrix_sending *g, const char *url)
 
 	if (file)
 		json_object_set_new(file, "url", json_string(url));
+	if (file && !g->known)
+		g->number = matrix_file_number(file, url, g->bytes);
 	hold(g, "m.room.message",
 	    matrix_body_file(g->kept.card, url, file, g->bytes, g->kept.notify, g->kept.reply_to));
 }
@@ -408,10 +413,17 @@ send_file(struct matrix_sending *g, const struct shipment *s)
 	const char *path = "/_matrix/media/v3/upload";
 
 	keep(g, s);
-	if (s->file_id && !encrypted && g->kept.card) {
-		g->url = memory_string(s->file_id);
-		hold_file(g, g->url);
-		return;
+	if (s->file_id && g->kept.card) {
+		g->file = matrix_file_numbered(s->file_id, &g->bytes);
+		if (encrypted == (g->file != NULL)) {
+			g->known = true;
+			g->url = memory_string(
+			    g->file ? matrix_json_text(g->file, "url") : s->file_id);
+			hold_file(g, g->url);
+			return;
+		}
+		json_decref(g->file);
+		g->file = NULL;
 	}
 	bytes = read_whole(g->arena, s->file_path ? s->file_path : file->path, &g->bytes);
 	if (bytes && encrypted)

@@ -20,6 +20,7 @@ struct audience {
 	unsigned roles;	     /* enum access, or-ed; 0: whatever they are */
 	const char *consent; /* the consent it needs; NULL or "": none (they asked for it) */
 	int64_t within;	     /* only organisations this person coordinates; 0: all of them */
+	const char *instead; /* networks on which rooms are posted into instead of each person */
 };
 
 /* Why somebody of the audience gets nothing. */
@@ -28,6 +29,7 @@ enum skip {
 	SKIP_CONSENT, /* never said yes to announcements */
 	SKIP_BLOCKED, /* cannot be reached on any network */
 	SKIP_PAUSED,
+	SKIP_ROOM, /* a room is posted into instead */
 	SKIP_COUNT,
 };
 

@@ -53,6 +53,21 @@ const struct card *post_card(struct turn *t, int64_t post, const char *language)
 /* Whether it is one message on every network that is open. */
 bool post_fits(struct turn *t, const struct card *card);
 void post_audience(struct turn *t, int64_t post, const struct audience *audience);
+/* A file that goes with every text said afterwards. It is kept sealed, and goes up to each network
+ * once: everybody else gets it by the network's own number. */
+void post_file(
+    struct turn *t, int64_t post, const char *name, const char *type, struct blob bytes);
+/* So that a card of it can be shown before it goes out. */
+void post_file_lay(struct turn *t, int64_t post);
+/* The file of another post too, if it has one. */
+void post_file_copy(struct turn *t, int64_t from, int64_t to);
+/* The keyed hash of its bytes, name and type; none: it has no file. */
+struct blob post_file_hash(struct turn *t, int64_t post);
+/* Posts it into these rooms too (names of core/room.h, separated by spaces), in each of their
+ * languages: with the text said for "room.LANGUAGE". */
+void post_rooms(struct turn *t, int64_t post, const char *rooms);
+/* Instead of an audience: this person gets it. False: not reachable, or left. */
+bool post_add(struct turn *t, int64_t post, int64_t person);
 /* Freezes it now; goes out from `due` (unix s) on. */
 void post_start(struct turn *t, int64_t post, int64_t due);
 /* Nothing more is begun, at once. False: it is not going out. */
@@ -91,7 +106,11 @@ struct post_count {
 /* The final ones, by network, language, fate and reason. */
 void post_each(struct turn *t, int64_t post,
     void (*each)(struct turn *t, const struct post_count *count, void *ctx), void *ctx);
-/* Seconds that what is left will take by the limits of the networks; 0: no limit known. */
+/* Seconds that so many more will take there, behind what waits already, by the network's limit; 0:
+ * no limit known. */
 int64_t post_seconds(struct turn *t, int64_t recipients, const char *network);
+/* When that many seconds of sending will be over, begun at `from`: a class that waits for the
+ * morning stands still at night. Unix s, to a quarter of an hour. */
+int64_t post_over(struct turn *t, enum class class, int64_t from, int64_t seconds);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "core/transport.h"
 #include "transports/console.h"
+#include "transports/console_file.h"
 #include "transports/matrix_body.h"
 
 enum { SLOTS = 64, NAME = 80 };
@@ -26,6 +27,7 @@ struct console {
 	int64_t lines;
 	int64_t printed[SLOTS];
 	int printed_count;
+	struct console_files files;
 };
 
 static void
@@ -56,8 +58,8 @@ console_language(struct transport *transport, const char *language)
 	snprintf(c->language, sizeof(c->language), "%s", language ? language : "");
 }
 
-bool
-console_line(struct transport *transport, const char *who, const char *line)
+static bool
+came(struct transport *transport, const char *who, const char *line, const char *path)
 {
 	struct console *c = (struct console *)transport;
 	char id[24], user[NAME], room[NAME];
@@ -72,7 +74,22 @@ console_line(struct transport *transport, const char *who, const char *line)
 	snprintf(user, sizeof(user), "@%s:example.org", who);
 	snprintf(room, sizeof(room), "!%s:example.org", who);
 	snprintf(id, sizeof(id), "%" PRId64, ++c->lines);
+	if (path)
+		console_file_on(&c->files, &event, path);
 	return c->up.came(c->up.engine, transport, &batch);
+}
+
+bool
+console_line(struct transport *transport, const char *who, const char *line)
+{
+	return came(transport, who, line, NULL);
+}
+
+bool
+console_send_file(
+    struct transport *transport, const char *who, const char *path, const char *caption)
+{
+	return came(transport, who, caption, path);
 }
 
 static void
@@ -113,6 +130,8 @@ as_send(struct transport *transport, const struct shipment *s)
 
 	if (c->printed_count < SLOTS)
 		c->printed[c->printed_count++] = s->id;
+	if (s->op == OP_FETCH)
+		console_file_asked(&c->files, s);
 	if (!s->where)
 		return;
 	if (s->op == OP_DELETE)
@@ -135,7 +154,7 @@ console_report(struct transport *transport)
 		c->up.gone(c->up.engine, transport, c->printed[i],
 		    &(struct outcome){.fate = FATE_SENT, .message = message});
 	}
-	return n > 0;
+	return console_file_bring(&c->files, transport, &c->up) || n > 0;
 }
 
 static void

@@ -112,7 +112,7 @@ def join(net):
 
 
 def begin(net):
-    for text in (net.sign + "announce", "10", TEXT, "1", "1", "1", "3"):
+    for text in (net.sign + "announce", "10", TEXT, "1", "1", "1", "1", "3"):
         everybody(net, [net.cora], text)
     time.sleep(0.5)
     last = [t.translate(ISOLATES) for t in net.heard(net.cora) if "Recipients" in t][-1]

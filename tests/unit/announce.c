@@ -68,7 +68,8 @@ types(struct world *w, const char *who, const char *const *lines)
 static void
 hands_in(struct world *w, const char *when)
 {
-	TYPES(w, "cora", "/announce", "#10", "The *bus* leaves at 8", "#1", "#1", "#1", when, "#1");
+	TYPES(w, "cora", "/announce", "#10", "The *bus* leaves at 8", "#1", "#1", "#1", "#1",
+	    when, "#1");
 }
 
 static int
@@ -214,7 +215,7 @@ announce_training_cannot_send(void **state)
 	struct world *w = coordinators();
 
 	(void)state;
-	TYPES(w, "cora", "/train", "#10", "Hello", "#1", "#1", "#1", "#2", "#1");
+	TYPES(w, "cora", "/train", "#10", "Hello", "#1", "#1", "#1", "#1", "#2", "#1");
 	world_pass(w, 8 * DAY);
 	assert_int_equal(announced(w), 0);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM post"), 0);
