@@ -391,14 +391,9 @@ add_plan(struct turn *t, struct card *card, bool train)
 static void
 add_hint(struct turn *t, struct card *card)
 {
-	const struct zone *zone = zone_find(t->zones, zone_here(t));
-	const char *when = drafted(t, "when");
-	int64_t at = t->now;
-	struct civil wall;
+	int64_t at = due_drafted(t);
 
-	if (!strcmp(when, "wall") && zone && civil_read(drafted(t, "wall"), &wall))
-		at = zone_instant(zone, &wall);
-	if (strcmp(when, "digest") != 0)
+	if (strcmp(compose_get(t, "when"), "digest") != 0)
 		warn_add(t, card, &(struct warn_time){at, at}, 1);
 }
 

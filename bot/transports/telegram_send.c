@@ -311,6 +311,8 @@ sending_read(struct sending *g, const struct http_answer *http)
 		    answer.code, out.refusal);
 	if (g->stage == STAGE_UPLOAD)
 		telegram_file_came(g, &out);
+	if (g->stage == STAGE_BY_ID)
+		out.file_id = NULL; /* it is known already */
 	telegram_send_gone(g, &out);
 }
 
