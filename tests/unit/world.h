@@ -237,7 +237,7 @@ world_new_with(const char *more)
 	struct world *w = memory_new(sizeof(*w));
 	char *text = NULL, *why = NULL;
 
-	snprintf(w->folder, sizeof(w->folder), WORLD_FOLDER);
+	snprintf(w->folder, sizeof(w->folder), "%s", WORLD_FOLDER);
 	assert_non_null(mkdtemp(w->folder));
 	snprintf(w->path, sizeof(w->path), "%s/alumhub.db", w->folder);
 	assert_true(asprintf(&text, "[bot]\ndatabase = %s/alumhub.db\n%s", w->folder, more) > 0);
@@ -337,7 +337,7 @@ world_crash(struct world *w)
 {
 	char folder[64], from[200], to[200];
 
-	snprintf(folder, sizeof(folder), WORLD_FOLDER);
+	snprintf(folder, sizeof(folder), "%s", WORLD_FOLDER);
 	assert_non_null(mkdtemp(folder));
 	for (int i = 0; i < 2; i++) {
 		snprintf(from, sizeof(from), "%s/alumhub.db%s", w->folder, i ? "-wal" : "");
