@@ -184,9 +184,9 @@ spoken(struct turn *t, const char *language, const char *codes)
 	return out;
 }
 
-/* What only those written in chat have. */
-static void
-add_hosted(struct turn *t, struct card *card, const char *language, const struct occasion *o)
+void
+occasion_details(
+    struct turn *t, struct card *card, const char *language, const struct occasion *o)
 {
 	static const char *const kinds[] = {
 	    NULL, "newevent.joint_line", "newevent.uninational_line"};
@@ -224,7 +224,7 @@ occasion_card(struct turn *t, const char *language, const struct occasion *o)
 	if (o->org[0])
 		card_line(card, words_in(t, language, "events.org", "org",
 				    announce_org(t, language, o->org), NULL));
-	add_hosted(t, card, language, o);
+	occasion_details(t, card, language, o);
 	if (text[0]) {
 		card_text(card, "\n\n", 0);
 		card_name(card, arena_copy(t->arena, text, text_cut(text, TEXT_MOST)));

@@ -48,6 +48,9 @@ const char *occasion_text(
 char *occasion_when(struct turn *t, const char *language, const struct occasion *o);
 /* Everything public, without choices. */
 struct card *occasion_card(struct turn *t, const char *language, const struct occasion *o);
+/* Lines that only those written in chat have: joint or not, online, languages, getting there. */
+void occasion_details(
+    struct turn *t, struct card *card, const char *language, const struct occasion *o);
 /* Whether t->person runs it: its author, a coordinator of its organisation, an administrator. */
 bool occasion_may(struct turn *t, const struct occasion *o);
 /* "12" as a value of choices and a key of jobs. */

@@ -247,6 +247,21 @@ moved(const struct occasion *a, const struct occasion *b)
 	return a->start != b->start || a->finish != b->finish || strcmp(a->zone, b->zone) != 0;
 }
 
+/* A permit takes weeks and a bus leaves: what is needed to come is news as the hour is. */
+static bool
+other_details(const struct occasion *a, const struct occasion *b)
+{
+	return strcmp(a->access, b->access) || strcmp(a->languages, b->languages) ||
+	       a->interpretation != b->interpretation || a->kind != b->kind ||
+	       a->has_link != b->has_link;
+}
+
+static bool
+other_event(const struct occasion *a, const struct occasion *b)
+{
+	return moved(a, b) || strcmp(a->place, b->place) || strcmp(a->title, b->title);
+}
+
 static void
 add_changes(struct turn *t, struct card *card, const char *language, const struct change *c)
 {
@@ -266,6 +281,10 @@ add_changes(struct turn *t, struct card *card, const char *language, const struc
 	if (strcmp(was->title, now->title))
 		card_paragraph(
 		    card, words_in(t, language, "remind.renamed", "was", was->title, NULL));
+	if (other_details(was, now)) {
+		card_paragraph(card, words_in(t, language, "remind.details", NULL));
+		occasion_details(t, card, language, now);
+	}
 }
 
 static void
@@ -295,9 +314,8 @@ void
 remind_changed(struct turn *t, const struct occasion *was, const struct occasion *now)
 {
 	struct change c = {was, now, CLASS_EVENT_CHANGE, same_wall(was, now) && moved(was, now)};
-	bool said = was->cancelled != now->cancelled ||
-		    (!now->cancelled && (moved(was, now) || strcmp(was->place, now->place) ||
-					    strcmp(was->title, now->title)));
+	bool other = was->cancelled != now->cancelled || (!now->cancelled && other_event(was, now));
+	bool said = other || (!now->cancelled && other_details(was, now));
 
 	if (said && (was->finish > t->now || now->finish > t->now)) {
 		rsvp_each(t, now->id, RSVP_YES, tell_change, &c);
@@ -306,7 +324,7 @@ remind_changed(struct turn *t, const struct occasion *was, const struct occasion
 		c.class = CLASS_REMINDER;
 		rsvp_each(t, now->id, RSVP_MAYBE, tell_change, &c);
 	}
-	if (said)
+	if (other)
 		place_changed(t, now);
 	plan(t, now, true);
 	if (!now->cancelled)

@@ -42,12 +42,18 @@ lines_of(struct turn *t, const struct occasion *o)
 	bool rtl = !strcmp(t->language, "ar") || !strcmp(t->language, "he");
 	const char *link =
 	    link_to(t, t->person->network, arena_print(t->arena, "e_%s", occasion_key(t, o->id)));
-	const char *cancelled =
-	    o->cancelled ? card_plain(t->arena, words(t, "events.cancelled", NULL)) : "";
+	const char *code,
+	    *cancelled =
+		o->cancelled ? card_plain(t->arena, words(t, "events.cancelled", NULL)) : "";
 
-	return arena_print(t->arena, "%stitle %s\nnote %s\nnote %s\n%s%s\n", rtl ? "rtl\n" : "",
+	if (!link)
+		code = "";
+	else
+		code = arena_print(
+		    t->arena, "qr %s\nfoot %s\n", link, words_flat(t, "share.scan", NULL));
+	return arena_print(t->arena, "%stitle %s\nnote %s\n%s%s%s%s", rtl ? "rtl\n" : "",
 	    one_line(t, occasion_title(t, t->language, o)), occasion_when(t, t->language, o),
-	    cancelled, link ? "qr " : "", link ? link : "");
+	    *cancelled ? "head " : "", cancelled, *cancelled ? "\n" : "", code);
 }
 
 static void

@@ -17,7 +17,7 @@ enum {
 	LINES = 200,
 	HEIGHT_MOST = 12000,
 	ROOM = 4096,
-	QR_SIDE = 420,
+	QR_SIDE = 520,
 	QR_QUIET = 4
 };
 
@@ -27,9 +27,13 @@ struct page {
 	int rtl;
 };
 
+/* The same hand for all scripts, at any weight. */
+#define FONT "Noto Sans,Noto Sans Arabic,Noto Sans Hebrew "
+
 /* A text over the whole width, in its own direction, from the side where reading begins. */
 static void
-text(struct page *p, const char *font, const char *words, double grey, double after)
+aligned(struct page *p, const char *font, const char *words, double grey, double after,
+    PangoAlignment side)
 {
 	PangoLayout *layout = pango_cairo_create_layout(p->c);
 	PangoFontDescription *description = pango_font_description_from_string(font);
@@ -42,7 +46,7 @@ text(struct page *p, const char *font, const char *words, double grey, double af
 	pango_context_set_base_dir(
 	    pango_layout_get_context(layout), p->rtl ? PANGO_DIRECTION_RTL : PANGO_DIRECTION_LTR);
 	pango_layout_context_changed(layout);
-	pango_layout_set_alignment(layout, p->rtl ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
+	pango_layout_set_alignment(layout, side);
 	pango_layout_set_text(layout, words, -1);
 	pango_layout_get_pixel_size(layout, NULL, &height);
 	cairo_set_source_rgb(p->c, grey, grey, grey);
@@ -54,6 +58,12 @@ text(struct page *p, const char *font, const char *words, double grey, double af
 }
 
 static void
+text(struct page *p, const char *font, const char *words, double grey, double after)
+{
+	aligned(p, font, words, grey, after, p->rtl ? PANGO_ALIGN_RIGHT : PANGO_ALIGN_LEFT);
+}
+
+static void
 bar(struct page *p, const char *words)
 {
 	char *name;
@@ -61,7 +71,7 @@ bar(struct page *p, const char *words)
 
 	percent = percent < 0 ? 0 : percent > 100 ? 100 : percent;
 	length = full * percent / 100;
-	text(p, "Noto Sans 20", name + (*name == ' '), 0.15, 6);
+	text(p, FONT "20", name + (*name == ' '), 0.15, 6);
 	cairo_set_source_rgb(p->c, 0.90, 0.91, 0.93);
 	cairo_rectangle(p->c, MARGIN, p->y, full, BAR_HEIGHT);
 	cairo_fill(p->c);
@@ -93,16 +103,18 @@ static void
 line(struct page *p, const char *words)
 {
 	if (!strncmp(words, "title ", 6))
-		text(p, "Noto Sans Bold 30", words + 6, 0, 10);
+		text(p, FONT "Bold 30", words + 6, 0, 10);
 	else if (!strncmp(words, "note ", 5))
-		text(p, "Noto Sans 18", words + 5, 0.35, 12);
+		text(p, FONT "18", words + 5, 0.35, 12);
 	else if (!strncmp(words, "head ", 5)) {
 		p->y += 22;
-		text(p, "Noto Sans Bold 22", words + 5, 0.1, 12);
+		text(p, FONT "Bold 22", words + 5, 0.1, 12);
 	} else if (!strncmp(words, "bar ", 4))
 		bar(p, words + 4);
 	else if (!strncmp(words, "qr ", 3))
 		square(p, words + 3);
+	else if (!strncmp(words, "foot ", 5))
+		aligned(p, FONT "18", words + 5, 0.35, 0, PANGO_ALIGN_CENTER);
 }
 
 static double

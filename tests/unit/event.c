@@ -252,6 +252,63 @@ event_race_for_places(void **state)
 	world_free(w);
 }
 
+enum { A_BATCH = 100 };
+
+/* All of them press "yes" in the same poll: one transaction. */
+static void
+press_together(struct world *w, int64_t first, int64_t event)
+{
+	static struct {
+		char who[24], token[64], message[32], id[32];
+	} texts[A_BATCH];
+	struct event events[A_BATCH] = {0};
+	struct batch batch = {.events = events, .event_count = A_BATCH};
+
+	for (int i = 0; i < A_BATCH; i++) {
+		const struct sent *card;
+
+		opens(w, first + i, event);
+		card = last_card(w, first + i);
+		snprintf(texts[i].who, sizeof(texts[i].who), "p%lld", (long long)(first + i));
+		snprintf(texts[i].token, sizeof(texts[i].token), "%s.%d", card->set, COMING);
+		snprintf(texts[i].message, sizeof(texts[i].message), "m%lld", (long long)card->id);
+		snprintf(texts[i].id, sizeof(texts[i].id), "e%d", ++w->next_event);
+		events[i] = (struct event){.kind = EVENT_PRESS,
+		    .id = texts[i].id,
+		    .who = texts[i].who,
+		    .where = texts[i].who,
+		    .token = texts[i].token,
+		    .press = "q1",
+		    .message = texts[i].message};
+	}
+	assert_true(w->up.came(w->up.engine, &w->transport, &batch));
+	world_settle(w);
+	world_forget_sent(w);
+}
+
+/* The last batch that fits begins a place too late for all but one of it; the line is that of the
+ * presses. */
+static void
+event_race_in_one_breath(void **state)
+{
+	struct world *w = peopled("", 3 * A_BATCH);
+	int64_t event = make(w, (struct made){.zone = "Asia/Jerusalem",
+				    .wall = "2026-11-20T19:00:00",
+				    .capacity = A_BATCH + 1});
+
+	(void)state;
+	for (int64_t first = 1; first < 3 * A_BATCH; first += A_BATCH)
+		press_together(w, first, event);
+	assert_int_equal(ask(w, &count_sql, event, RSVP_YES), A_BATCH + 1);
+	assert_int_equal(ask(w, &count_sql, event, RSVP_WAITING), 2 * A_BATCH - 1);
+	assert_int_equal(
+	    world_number(w, "SELECT max(person) FROM rsvp WHERE answer = 4"), A_BATCH + 1);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM rsvp a JOIN rsvp b ON a.answer = 2"
+					 " AND b.answer = 2 AND a.person < b.person AND a.line >= b.line"),
+	    0);
+	world_free(w);
+}
+
 /* In the last day somebody is asked, never put in; and nobody is when there is no time to answer.
  */
 static void
@@ -1070,6 +1127,38 @@ event_changes_are_told_at_once(void **state)
 	world_free(w);
 }
 
+/* Notes on permits and buses are news too; a word of the text, or how many fit, is none. */
+static void
+event_changed_notes_are_told(void **state)
+{
+	struct world *w = peopled("", 3);
+	int64_t organiser = 3;
+	int64_t event =
+	    make(w, (struct made){.zone = "Asia/Jerusalem", .wall = "2026-10-29T19:00:00"});
+
+	(void)state;
+	assert_true(engine_turn(w->engine, organiser_turn, &organiser));
+	answers(w, 1, event, COMING);
+	presses_action(w, organiser, "newevent.edit", event);
+	world_says(w, who(organiser), "#2");
+	world_says(w, who(organiser), "#11");
+	world_says(w, who(organiser), "Permits take two weeks.");
+	world_forget_sent(w);
+	world_says(w, who(organiser), "#1");
+	assert_true(heard(w, 1, "Something has changed."));
+	assert_true(heard(w, 1, "Getting there: \u2068Permits take two weeks.\u2069"));
+	assert_int_equal(changes(w), 1);
+	world_forget_sent(w);
+	presses_action(w, organiser, "newevent.edit", event);
+	world_says(w, who(organiser), "#2");
+	world_says(w, who(organiser), "#9");
+	world_says(w, who(organiser), "7");
+	world_says(w, who(organiser), "#1");
+	assert_int_equal(changes(w), 0);
+	assert_int_equal(world_number(w, "SELECT capacity FROM hosted"), 7);
+	world_free(w);
+}
+
 static void
 door_code(struct world *w, int64_t organiser, int64_t event, char *code)
 {
@@ -1180,6 +1269,7 @@ event_called_off_before_many(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_race_for_places),
+    cmocka_unit_test(event_race_in_one_breath),
     cmocka_unit_test(event_last_day_asks),
     cmocka_unit_test(event_year_of_reminders),
     cmocka_unit_test(event_tzdata_arrives),
@@ -1189,6 +1279,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(event_who_leaves_frees_a_place),
     cmocka_unit_test(event_linked_accounts_keep_the_place),
     cmocka_unit_test(event_changes_are_told_at_once),
+    cmocka_unit_test(event_changed_notes_are_told),
     cmocka_unit_test(event_door_without_a_list),
     cmocka_unit_test(event_called_off_before_many),
     cmocka_unit_test(event_calendar_of_five_thousand),
