@@ -159,6 +159,32 @@ card_cuts_lose_nothing_and_fit(void **state)
 	assert_null(pieces[1]);
 }
 
+/* Beside a file less fits: the text begins there and goes on in messages of its own. */
+static void
+card_of_a_file_begins_beside_it(void **state)
+{
+	struct card *card = full_card(), *filler = card_new(arena), **pieces;
+	size_t count = 0, least[] = {1024, 4096, 4096};
+
+	(void)state;
+	for (int i = 0; i < 400; i++)
+		card_text(filler, i % 2 ? "words in a row. " : "מילים בשורה. ", 0);
+	card_append(filler, card);
+	pieces = card_split_file(arena, filler, 4096, 1024);
+	for (; pieces[count]; count++) {
+		assert_in_range(text_scalars(card_plain(arena, pieces[count])), 1, least[count]);
+		assert_true(!pieces[count]->file == (count > 0));
+		assert_true(!pieces[count]->choices == (pieces[count + 1] != NULL));
+	}
+	assert_int_equal(count, 3);
+	/* What fits beside it stays one; where there is no such limit nothing changes. */
+	pieces = card_split_file(arena, card, 4096, 1024);
+	assert_null(pieces[1]);
+	assert_non_null(pieces[0]->file);
+	assert_non_null(pieces[0]->choices);
+	assert_null(card_split_file(arena, filler, 100000, 0)[1]);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(card_isolates_each_line_of_strangers_words, begin, end),
     cmocka_unit_test_setup_teardown(card_isolates_strangers_words, begin, end),
@@ -166,6 +192,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(card_packs_and_comes_back, begin, end),
     cmocka_unit_test_setup_teardown(card_appends_lines_and_paragraphs, begin, end),
     cmocka_unit_test_setup_teardown(card_cuts_lose_nothing_and_fit, begin, end),
+    cmocka_unit_test_setup_teardown(card_of_a_file_begins_beside_it, begin, end),
 };
 
 UNIT_RUN(tests)

@@ -504,6 +504,44 @@ telegram_body_keeps_the_limits(void **state)
 	json_decref(body);
 }
 
+/* One bad label would have the whole message refused, and so would too many long ones. */
+static void
+telegram_body_has_buttons_that_are_taken(void **state)
+{
+	char *label = arena_alloc(arena, 301);
+	struct card card = {.spans = span("x", 0, NULL, NULL)};
+	struct choice *choices = NULL;
+	struct shipment s = {.op = OP_SEND, .where = "7", .card = &card, .set = "k3"};
+	json_t *body, *rows;
+
+	(void)state;
+	card.choices = choice("a\xff" "b", NULL, false,
+	    choice("\u202e\u2066 \u2069", NULL, false, choice("two\nlines", NULL, false, NULL)));
+	body = body_of(&s);
+	rows = json_object_get(json_object_get(body, "reply_markup"), "inline_keyboard");
+	assert_int_equal(json_array_size(rows), 3);
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const labels[] = {"a\ufffd" "b", "…", "two lines"};
+
+		assert_string_equal(
+		    json_string_value(json_object_get(
+			json_array_get(json_array_get(rows, i), 0), "text")),
+		    labels[i]);
+	}
+	json_decref(body);
+	memset(label, 'x', 300);
+	for (int i = 0; i < 99; i++)
+		choices = choice(label, NULL, i % 3 != 0, choices);
+	card.choices = choices;
+	body = body_of(&s);
+	rows = json_object_get(body, "reply_markup");
+	label = json_dumps(rows, JSON_COMPACT);
+	assert_in_range(strlen(label), 8000, 10240);
+	assert_in_range(json_array_size(json_object_get(rows, "inline_keyboard")), 9, 12);
+	free(label);
+	json_decref(body);
+}
+
 static void
 telegram_body_lays_out_buttons(void **state)
 {
@@ -612,6 +650,7 @@ static const struct CMUnitTest tests[] = {
     TEST(telegram_json_tells_fates),
     TEST(telegram_body_counts_entities_in_utf16),
     TEST(telegram_body_keeps_the_limits),
+    TEST(telegram_body_has_buttons_that_are_taken),
     TEST(telegram_body_lays_out_buttons),
     TEST(telegram_body_refuses_what_is_no_chat),
     TEST(telegram_body_escapes_every_byte),
