@@ -59,6 +59,15 @@ upload_of(struct telegram *tg, uint64_t file)
 	return NULL;
 }
 
+/* What we write is UTF-8, and a calendar's reader must know. */
+static const char *
+form_type(const struct file *file)
+{
+	if (!file->type)
+		return "application/octet-stream";
+	return strcmp(file->type, "text/calendar") ? file->type : "text/calendar; charset=utf-8";
+}
+
 bool
 telegram_file_upload(struct sending *g)
 {
@@ -83,8 +92,8 @@ telegram_file_upload(struct sending *g)
 	if (!bytes || !telegram_body_file(&g->json, &g->tg->text, &g->kept))
 		return false;
 	count = make_parts(g->arena, &g->json, parts, PARTS - 1);
-	parts[count++] = (struct http_part){way.field, file->name ? file->name : "file",
-	    file->type ? file->type : "application/octet-stream", bytes, length};
+	parts[count++] = (struct http_part){
+	    way.field, file->name ? file->name : "file", form_type(file), bytes, length};
 	request.part_count = count;
 	g->stage = STAGE_UPLOAD;
 	g->method = way.method;

@@ -152,7 +152,7 @@ def telegram_people_share_one_upload():
             assert len([m for m in of if "uploaded" in m]) == uploads, "%s: %r" % (
                 kind, [m.get("uploaded") for m in of])
         name = [m["uploaded"] for m in sent if "document" in m and "uploaded" in m][0]
-        assert name["name"] == "event.ics" and name["type"].startswith("text/calendar"), name
+        assert name["name"] == "event.ics" and name["type"] == "text/calendar; charset=utf-8", name
 
 
 def telegram_people_come_and_go():

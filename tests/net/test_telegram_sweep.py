@@ -148,7 +148,7 @@ def one(at, phase):
 def compare(at, phase, clean, plan, got):
     _, heard, hour, doubt, killed = got
     where = "%s %s (request %d)" % (killed, phase, at)
-    missing = 0
+    missing, which = 0, []
     for chat, texts in clean.items():
         rest = list(texts)
         for text in heard.get(chat, []):
@@ -158,10 +158,11 @@ def compare(at, phase, clean, plan, got):
             if text in rest:
                 rest.remove(text)
         # A picture is drawn beside the loop: one that was not finished is pressed for again.
+        which += [(chat, text[:30]) for text in rest]
         missing += len([text for text in rest if not text.startswith("The event as a picture")])
     left_out = sum(plan.brought[name] for name in hour.left_out)
-    assert missing - left_out <= doubt, "%d messages lost at %s, %d in doubt" % (
-        missing - left_out, where, doubt)
+    assert missing - left_out <= doubt, "%d messages lost at %s, %d in doubt: %r" % (
+        missing - left_out, where, doubt, which)
     return missing - left_out
 
 

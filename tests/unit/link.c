@@ -1,4 +1,5 @@
-/* Two accounts become one person: what protects people comes along, whatever the order of accounts. */
+/* Two accounts become one person: what protects people comes along, whatever the order of the
+ * accounts. */
 #include "unit.h"
 
 #include "features/survey.h"
@@ -12,7 +13,8 @@ static struct sql survey_open = {
     "INSERT INTO survey(org, content, state, made) VALUES('', '{}', 1, 0)"};
 static struct sql answered = {"INSERT INTO survey_answered(survey, token) VALUES(1, ?)"};
 static struct sql has_answered = {"SELECT 1 FROM survey_answered WHERE survey = 1 AND token = ?"};
-static struct sql until = {"SELECT until FROM meeting_past WHERE a = min(?1, ?2) AND b = max(?1, ?2)"};
+static struct sql until = {
+    "SELECT until FROM meeting_past WHERE a = min(?1, ?2) AND b = max(?1, ?2)"};
 
 static const char *marks[8];
 
