@@ -1,9 +1,6 @@
 /* alumhub-bot: arguments, and the command they name. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <jansson.h>
 
 #include "app.h"
 #include "base/memory.h"
@@ -64,14 +61,6 @@ option(struct arguments *a, const char *name)
 	return NULL;
 }
 
-/* A document that does not fit the memory must not look like one that is malformed: it would be set
- * aside as poisoned. Out of memory ends the process here as everywhere. */
-static void *
-memory_of_json(size_t bytes)
-{
-	return memory_resize(NULL, bytes);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -79,7 +68,7 @@ main(int argc, char **argv)
 	const char *command = NULL;
 	struct app app = {0};
 
-	json_set_alloc_funcs(memory_of_json, free);
+	memory_for_json();
 	for (int i = 1; i < argc; i++) {
 		const char **value = option(&a, argv[i]);
 

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -72,6 +74,18 @@ memory_settle(void)
 {
 	malloc_trim(0);
 	dl_iterate_phdr(segments_leave, NULL);
+}
+
+static void *
+json_bytes(size_t bytes)
+{
+	return memory_resize(NULL, bytes);
+}
+
+void
+memory_for_json(void)
+{
+	json_set_alloc_funcs(json_bytes, free);
 }
 
 void
