@@ -300,6 +300,7 @@ hand_in(struct turn *t, const char *const *text)
 	    .wide = true,
 	    .class = CLASS_ANNOUNCEMENT,
 	    .wall = "",
+	    .rooms = "",
 	    .zone = zones[0],
 	    .audience = audience_pack(t, &audience)};
 	int64_t id = announce_hand_in(t, &a, text, words_language(t->words, 0));
