@@ -1,6 +1,7 @@
 /* What base/almanac.h knows about a time, in words. */
 #include "core/warn.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/almanac.h"
@@ -11,7 +12,7 @@
 #include "base/words.h"
 #include "base/zone.h"
 
-enum { DAY = 86400, MIDDAY = 10 * 3600, OVERRIDES_MOST = 200, LINES_MOST = 12 };
+enum { DAY = 86400, MIDDAY = 10 * 3600, OVERRIDES_MOST = 200, LINES_MOST = 12, FAR_AWAY_S = 7200 };
 
 static const char *const *
 overrides_of(struct turn *t)
@@ -138,6 +139,24 @@ add_time(struct turn *t, struct lines *l, const struct warn_time *time)
 		card_text(l->card, "\n• ", 0);
 		card_append(l->card, line_of(t, &days[i], civil_floor(time->from, DAY)));
 	}
+}
+
+size_t
+warn_times(
+    struct turn *t, const char *zone_name, int64_t start, int64_t finish, struct warn_time times[2])
+{
+	const struct zone *zone = zone_find(t->zones, zone_name);
+	const struct zone *here = zone_find(t->zones, almanac_cities[0].zone);
+	struct civil wall;
+	int64_t as_here;
+
+	times[0] = (struct warn_time){start, finish};
+	if (!zone || !here)
+		return 1;
+	wall = zone_to_local(zone, start).civil;
+	as_here = zone_instant(here, &wall);
+	times[1] = (struct warn_time){as_here, as_here + finish - start};
+	return llabs(as_here - start) < FAR_AWAY_S ? 1 : 2;
 }
 
 struct card *

@@ -270,8 +270,10 @@ static void
 hint(struct turn *t, int64_t start)
 {
 	int64_t minutes = drafted_number(t, "minutes");
-	struct warn_time time = {start, start + 60 * (minutes ? minutes : MINUTES_GUESSED)};
-	struct card *card = warn_card(t, &time, 1);
+	struct warn_time times[2];
+	size_t n = warn_times(t, drafted(t, "zone"), start,
+	    start + 60 * (minutes ? minutes : MINUTES_GUESSED), times);
+	struct card *card = warn_card(t, times, n);
 
 	if (card)
 		say(t, card);
@@ -599,6 +601,7 @@ static const char *const fields[] = {"text", "zone", "length", "kind", "place", 
 static void
 ask_preview(struct turn *t)
 {
+	struct warn_time times[2];
 	struct occasion o;
 	struct card *card = words(t, "newevent.ready", NULL);
 
@@ -619,7 +622,7 @@ ask_preview(struct turn *t)
 	if (o.has_link)
 		card_paragraph(
 		    card, words(t, "newevent.private_link", "link", drafted(t, "link"), NULL));
-	warn_add(t, card, &(struct warn_time){o.start, o.finish}, 1);
+	warn_add(t, card, times, warn_times(t, o.zone, o.start, o.finish, times));
 	choose_answer(
 	    t, card, drafted(t, "id")[0] ? "newevent.save" : "newevent.publish", "publish");
 	choose_answer(t, card, "newevent.change", "change");
