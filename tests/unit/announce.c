@@ -39,9 +39,9 @@ people_turn(struct turn *t, void *ctx)
 
 /* Cora, a second coordinator, a second account of Cora's that nobody knows to be hers, a reader. */
 static struct world *
-coordinators(void)
+coordinators_with(const char *more)
 {
-	struct world *w = world_new();
+	struct world *w = world_new_with(more);
 	char start[60];
 
 	world_says(w, "cora", "/help");
@@ -53,6 +53,12 @@ coordinators(void)
 	world_says(w, "cora", start);
 	world_says(w, "cora", "#1");
 	return w;
+}
+
+static struct world *
+coordinators(void)
+{
+	return coordinators_with("");
 }
 
 static void
@@ -259,7 +265,176 @@ announce_keeps_the_wall_time_over_a_change_of_the_clocks(void **state)
 	world_free(w);
 }
 
+static void
+announce_of_an_hour_that_comes_twice_keeps_the_one_chosen(void **state)
+{
+	(void)state;
+	for (int second = 0; second < 2; second++) {
+		struct world *w = coordinators_with("quiet_hours = 03:00-04:00\n");
+
+		/* 25 October 2026, 01:30 in Jerusalem: 22:30 UTC the day before, and 23:30. */
+		TYPES(w, "cora", "/announce", "#10", "The bus", "#1", "#1", "#1", "#1",
+		    "25/10/2026 01:30", second ? "#2" : "#1", "#1");
+		world_presses(w, "dana", looks(w, "dana"), 1);
+		world_pass(w, 5 * DAY + 10 * 3600 + 1800 + second * 3600 - 60);
+		assert_int_equal(announced(w), 0);
+		world_pass(w, 120);
+		assert_int_equal(announced(w), 1);
+		world_free(w);
+	}
+}
+
+/* ---- files ---- */
+
+static void
+all_consent_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	for (int64_t id = CORA; id <= READER; id++)
+		consent_set(t, id, CONSENT_ANNOUNCEMENTS, true);
+}
+
+/* The file that was asked for comes. */
+static void
+fetched(struct world *w, const char *path)
+{
+	size_t length = 0;
+	char *bytes = unit_read(path, &length);
+
+	for (int i = w->count - 1; i >= 0; i--)
+		if (w->sent[i].op == OP_FETCH) {
+			world_event(w,
+			    (struct event){.kind = EVENT_FETCHED,
+				.where = "cora",
+				.media = {.kind = MEDIA_PICTURE,
+				    .handle = "h",
+				    .bytes = (int64_t)length,
+				    .duration_s = -1,
+				    .content = bytes,
+				    .failed = !bytes,
+				    .asked_by = w->sent[i].id}});
+			break;
+		}
+	world_settle(w);
+	free(bytes);
+}
+
+static void
+sends_file(struct world *w, const char *path)
+{
+	world_event(w, (struct event){.kind = EVENT_MESSAGE,
+			   .who = "cora",
+			   .media = {.kind = MEDIA_PICTURE,
+			       .handle = "h",
+			       .name = "me_at_home.jpg",
+			       .bytes = 900,
+			       .duration_s = -1}});
+	world_settle(w);
+	fetched(w, path);
+}
+
+static void
+announce_picture_goes_up_once_and_then_to_everybody(void **state)
+{
+	struct world *w = coordinators();
+	struct sent *card;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, all_consent_turn, NULL));
+	TYPES(w, "cora", "/announce", "#10", "The bus", "#1", "#1", "#1");
+	sends_file(w, "tests/fuzz/corpus/strip/small.jpg");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM enclosed WHERE content IS NOT NULL"),
+	    1);
+	TYPES(w, "cora", "#1", "#3", "#1");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM enclosed"), 0);
+	assert_int_equal(
+	    world_number(w, "SELECT name = 'alumhub.jpg' FROM post_file WHERE post = 1"), 1);
+	TYPES(w, "dana", "/approve", "#1");
+	card = world_last(w, "dana");
+	world_presses(w, "dana", card, 1);
+	world_pass(w, 50);
+	w->fate.fate = (enum fate)HOLD;
+	world_pass(w, 15);
+	/* All wait for the one that takes it up. */
+	assert_int_equal(announced(w), 0);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE post = 1 AND state"
+					 " IN (0, 1, 2)"), 1);
+	w->fate = (struct outcome){.fate = FATE_SENT, .file_id = "F1"};
+	world_land(w, w->fate);
+	world_pass(w, 60);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE post = 1 AND state"
+					 " = 2"), 4);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM uploaded WHERE key = 'post.1'"), 1);
+	world_free(w);
+}
+
+static void
+announce_file_of_another_kind_is_refused(void **state)
+{
+	struct world *w = coordinators();
+
+	(void)state;
+	TYPES(w, "cora", "/announce", "#10", "The bus", "#1", "#1", "#1");
+	sends_file(w, "tests/unit/announce.c");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM enclosed"), 0);
+	world_free(w);
+}
+
+/* ---- rooms and time ---- */
+
+static void
+announce_says_the_hours_and_goes_into_rooms_instead(void **state)
+{
+	struct world *w = coordinators_with(
+	    "[room garden]\naddress = recorder:garden\norg = arava\nlanguages = en he\n");
+
+	(void)state;
+	w->transport.per_second = 1 / 50000.0;
+	TYPES(w, "cora", "/announce", "#11", "The bus", "#1", "#1", "#1", "#1", "#3");
+	assert_non_null(strstr(world_last(w, "cora")->text, "14"));
+	assert_non_null(strstr(world_last(w, "cora")->text, "hours"));
+	/* The offer, the room, instead of each person there, and back. */
+	TYPES(w, "cora", "#1", "#1", "#2", "#3");
+	assert_null(strstr(world_last(w, "cora")->text, "hours"));
+	w->transport.per_second = 0;
+	TYPES(w, "cora", "#1");
+	world_presses(w, "dana", looks(w, "dana"), 1);
+	world_pass(w, 120);
+	assert_int_equal(world_count(w, "garden", OP_SEND), 2);
+	assert_int_equal(
+	    world_number(w, "SELECT sum(n) FROM post_count WHERE state = 9 AND reason = 4"), 1);
+	assert_int_equal(world_number(w, "SELECT sum(n) FROM post_count WHERE state = 2"), 2);
+	world_free(w);
+}
+
+/* ---- one's own group ---- */
+
+static void
+announce_training_group_is_joined_by_a_link(void **state)
+{
+	struct world *w = coordinators();
+	char start[60], *at;
+
+	(void)state;
+	TYPES(w, "cora", "/announce", "#9", "#1");
+	at = NULL;
+	for (int i = w->count - 1; i >= 0 && !at; i--)
+		at = strstr(w->sent[i].text, "g_");
+	assert_non_null(at);
+	snprintf(start, sizeof(start), "/start %.26s", at);
+	TYPES(w, "reader", start, "#1");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM tag WHERE tag = 'group.1'"), 2);
+	TYPES(w, "reader", "/topics", "#26");
+	assert_int_equal(world_number(w, "SELECT count(*) FROM tag WHERE tag = 'group.1'"), 1);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(announce_of_an_hour_that_comes_twice_keeps_the_one_chosen),
+    cmocka_unit_test(announce_picture_goes_up_once_and_then_to_everybody),
+    cmocka_unit_test(announce_file_of_another_kind_is_refused),
+    cmocka_unit_test(announce_says_the_hours_and_goes_into_rooms_instead),
+    cmocka_unit_test(announce_training_group_is_joined_by_a_link),
     cmocka_unit_test(announce_goes_out_after_a_second_persons_yes),
     cmocka_unit_test(announce_author_can_never_approve),
     cmocka_unit_test(announce_linked_account_of_the_author_is_no_second_person),
