@@ -13,7 +13,7 @@
 /* A slice is bounded by people looked at, not found, so that a narrow audience does not stand
  * still either. */
 enum {
-	SLICE_PEOPLE = 1000,
+	SLICE_PEOPLE = 500,
 	SLICE_ROWS = 1500,
 	WINDOW = 512,
 	KEEP_S = 3 * 86400,

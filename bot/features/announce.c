@@ -306,6 +306,7 @@ announce_hand_in(
 	int64_t expires = t->now + APPROVE_S;
 
 	t->feature = &feature_announce;
+	a.rooms = a.rooms ? a.rooms : "";
 	if (a.original) {
 		if (!announce_get(t, a.original, &original) || !announce_may(t, &original))
 			return 0;

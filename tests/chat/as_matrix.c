@@ -93,18 +93,26 @@ console_send_file(
 }
 
 static void
-print(struct console *c, const char *room, const char *note, const char *text)
+print(struct console *c, const char *room, const char *note, const char *text, const char *file)
 {
+	int name = (int)strcspn(room + 1, ":");
+
 	fprintf(c->out, "%.*s< %s", (int)strcspn(room + 1, ":"), room + 1, note);
 	for (; *text; text++) {
 		/* Matrix sets the choices apart by an empty line. */
-		if (strncmp(text, "\n\n[1] ", 6) == 0)
+		if (strncmp(text, "\n\n[1] ", 6) == 0) {
 			text++;
+			if (file)
+				fprintf(c->out, "\n%.*s< (file %s)", name, room + 1, file);
+			file = NULL;
+		}
 		fputc(*text, c->out);
 		if (*text == '\n')
 			fputs("  ", c->out);
 	}
 	fputc('\n', c->out);
+	if (file)
+		fprintf(c->out, "%.*s< (file %s)\n", name, room + 1, file);
 }
 
 /* The choices are lines of the body; a file is named between text and choices. */
@@ -116,10 +124,8 @@ print_card(struct console *c, const struct shipment *s)
 	json_t *said = s->op == OP_EDIT ? json_object_get(content, "m.new_content") : content;
 
 	print(c, s->where, s->op == OP_EDIT ? "(edited) " : "",
-	    json_string_value(json_object_get(said, "body")));
-	if (s->card->file)
-		fprintf(c->out, "%.*s< (file %s)\n", (int)strcspn(s->where + 1, ":"), s->where + 1,
-		    s->card->file->name);
+	    json_string_value(json_object_get(said, "body")),
+	    s->card->file ? s->card->file->name : NULL);
 	json_decref(content);
 }
 
@@ -135,7 +141,7 @@ as_send(struct transport *transport, const struct shipment *s)
 	if (!s->where)
 		return;
 	if (s->op == OP_DELETE)
-		print(c, s->where, "", "(deleted)");
+		print(c, s->where, "", "(deleted)", NULL);
 	else if ((s->op == OP_SEND || s->op == OP_EDIT) && s->card)
 		print_card(c, s);
 	fflush(c->out);
