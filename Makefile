@@ -218,6 +218,7 @@ test-system: system-deps
 	@mkdir -p $(B)/system
 	@$(CC) -std=gnu17 -D_GNU_SOURCE -Wall -Werror -O1 tests/system/probe.c -o $(B)/system/probe
 	@tests/system/run
+	@tests/system/syscalls
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
@@ -227,4 +228,4 @@ lint:
 clean:
 	rm -rf $(B)
 
--include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/system -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-UNITS = {"alumhub-bot": 1.1, "alumhub-egress": 1.0}  # the exposure that must not be passed
+UNITS = {"alumhub-bot": 1.1, "alumhub-egress": 1.0, "alumhub-bot-backup": 0.3}  # the exposure that must not be passed
 SPLIT = 0.2  # of the bot with the drop-in split.conf
 FILES = """usr/bin/alumhub-bot usr/bin/alumhub-picture usr/lib/systemd/system/alumhub-bot.service
 usr/lib/systemd/system/alumhub-egress.service usr/lib/systemd/system/alumhub-egress.socket

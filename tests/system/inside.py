@@ -138,6 +138,7 @@ def probe(unit, program, argument=""):
     text = text.replace("ExecPaths=/usr/bin/alumhub-bot", "ExecPaths=/usr/bin/alumhub-probe")
     text = re.sub(r"(?m)^(Type|Restart|WatchdogSec|NotifyAccess|ExecReload|Requires)=.*", "", text)
     text = text.replace("StateDirectory=alumhub-bot", "StateDirectory=alumhub-probe")
+    text = text.replace("/private/alumhub-bot", "/private/alumhub-probe")
     write("/run/systemd/system/alumhub-probe.service", text + "\n[Service]\nType=oneshot\n"
           "StandardOutput=truncate:/probe.out\nStandardError=truncate:/probe.err\n")
     must("systemctl", "daemon-reload")
@@ -166,11 +167,11 @@ def system_probe_is_refused_everything_as_egress():
 
 
 def system_probe_control_without_a_sandbox_succeeds():
-    """The probe can do things where nobody forbids them: it is no probe that always fails."""
-    done = run("/usr/bin/alumhub-probe")
+    """Any user of the machine can do things that the service cannot: it is no probe that always fails."""
+    done = run("/usr/bin/alumhub-probe", user=65534, group=65534, timeout=120)
     found = re.search(r"(\d+) refused, (\d+) allowed", done.stdout)
     print("# without a sandbox: " + found[0])
-    assert int(found[2]) >= 20, done.stdout
+    assert int(found[2]) >= 15, done.stdout
 
 
 def system_killed_is_back_within_5_s():
@@ -331,7 +332,10 @@ def main():
     configure()
     os.makedirs("/var/lib/private", mode=0o700, exist_ok=True)
     must("mount", "-t", "tmpfs", "-o", "size=48m,mode=0700", "state", "/var/lib/private")
+    only = open("/only").read()
     for name, test in [(n, f) for n, f in globals().items() if n.startswith("system_")]:
+        if only not in name and test not in (system_bot_is_ready_and_answers, system_nothing_acknowledged_was_lost):
+            continue
         try:
             skipped = test()
             print("ok - %s%s" % (name, " # skip " + skipped if skipped else ""), flush=True)

@@ -129,7 +129,7 @@ static bool chroot_(void) { return chroot("/tmp") == 0; }
 static bool pivot(void) { return call(SYS_pivot_root, (long)"/tmp", (long)"/tmp", 0, 0, 0); }
 static bool open_tree_(void) { return call(SYS_open_tree, AT_FDCWD, (long)"/", 1, 0, 0); }
 static bool trace_me(void) { return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0; }
-static bool trace_parent(void) { return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL) == 0; }
+static bool trace_parent(void) { return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) == 0; }
 static bool read_parent(void)
 {
 	char b[8];
