@@ -128,10 +128,16 @@ begin_anew(struct turn *t)
 static void
 ask_begin(struct turn *t)
 {
+	struct attachment a;
 	struct card *card;
 
 	if (flow_get(t, "on")[0] && drafted(t, "at")[0]) {
-		flow_goto(t, drafted(t, "at"));
+		/* What was waited for has come. */
+		if (!strcmp(drafted(t, "at"), "body") && drafted_number(t, "kind") == SHELF_FILE &&
+		    attach_pending(t, t->person->id, SHELF_ATTACH, &a))
+			flow_goto(t, "about");
+		else
+			flow_goto(t, drafted(t, "at"));
 		return;
 	}
 	if (!draft_exists(t, SHELF_ATTACH)) {

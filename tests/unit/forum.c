@@ -590,8 +590,7 @@ forum_file_lives_with_its_resource(void **state)
 	file_comes(w, p, fetch, pdf, sizeof(pdf) - 1);
 	assert_int_equal(copies(w, "canary7134"), 0);
 	assert_true(engine_turn(w->engine, mine_turn, &p));
-	/* On from the card that said so: next, no description, topic, language, share. */
-	world_says(w, who(p), "#1");
+	/* On from the card that said so: no description, topic, language, share. */
 	world_says(w, who(p), "#1");
 	world_says(w, who(p), "#1");
 	world_says(w, who(p), "#4");
