@@ -87,6 +87,11 @@ one_person(struct turn *t, int64_t i)
 	people_join(t, person, org->id);
 	if (i <= ROLES)
 		people_grant(t, person, first[i - 1], first[i - 1] == COORDINATORS ? org->id : "");
+	people_set_adult(t, person, true);
+	/* Seven of ten consent to announcements, six to meetings, a third to surveys. */
+	consent_set(t, person, CONSENT_ANNOUNCEMENTS, n % 10 < 7);
+	consent_set(t, person, CONSENT_MATCHING, (n >> 4) % 10 < 6);
+	consent_set(t, person, CONSENT_SURVEYS, (n >> 8) % 10 < 3);
 	tell_features(t, person, n);
 }
 

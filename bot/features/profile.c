@@ -128,21 +128,13 @@ happened(struct turn *t, enum happening what)
 		name_newly(t);
 }
 
-/* Seven of ten consent to announcements, six to meetings, a third to surveys. */
 static void
 demo(struct turn *t, uint64_t number)
 {
-	static const uint64_t of_ten[] = {7, 6, 3};
-
-	if (!t->subject)
-		return;
-	people_set_adult(t, t->subject, true);
-	people_set_pseudonym(t, t->subject,
-	    words_flat_in(t, language_of(t, t->subject),
-		arena_print(t->arena, "nick.%d", (int)(number >> 24) % NAMES), NULL));
-	for (int i = 0; kinds[i]; i++)
-		if ((number >> (4 * i)) % 10 < of_ten[i])
-			consent_set(t, t->subject, kinds[i], true);
+	if (t->subject)
+		people_set_pseudonym(t, t->subject,
+		    words_flat_in(t, language_of(t, t->subject),
+			arena_print(t->arena, "nick.%d", (int)(number >> 24 & 0xffff) % NAMES), NULL));
 }
 
 static const struct command commands[] = {
