@@ -125,12 +125,6 @@ announce_may(struct turn *t, const struct announce *a)
 				people_holds(t, t->person->id, ADMINS, ""));
 }
 
-bool
-announce_has_file(struct turn *t, const struct announce *a)
-{
-	return post_file_hash(t, a->post).length > 0;
-}
-
 static char *
 number_of(struct turn *t, int64_t n)
 {
@@ -138,14 +132,6 @@ number_of(struct turn *t, int64_t n)
 }
 
 /* ---- words ---- */
-
-const char *
-announce_network(struct turn *t, const char *language, const char *network)
-{
-	const char *key = arena_print(t->arena, "announce.on_%s", network);
-
-	return words_has(t->words, key) ? words_flat_in(t, language, key, NULL) : network;
-}
 
 const char *
 announce_org(struct turn *t, const char *language, const char *org)

@@ -17,6 +17,20 @@ announce_count(struct turn *t, int64_t n)
 }
 
 bool
+announce_has_file(struct turn *t, const struct announce *a)
+{
+	return post_file_hash(t, a->post).length > 0;
+}
+
+const char *
+announce_network(struct turn *t, const char *language, const char *network)
+{
+	const char *key = arena_print(t->arena, "announce.on_%s", network);
+
+	return words_has(t->words, key) ? words_flat_in(t, language, key, NULL) : network;
+}
+
+bool
 announce_at_night(struct turn *t, const struct announce *a)
 {
 	return a->class != CLASS_URGENT && !a->original &&
