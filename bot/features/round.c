@@ -145,7 +145,8 @@ static struct sql intro_people = {
 static struct sql intro_state = {"UPDATE introduction SET state = ? WHERE id = ?"};
 static struct sql to_tell = {
     "SELECT m.person, m.cards, p.joined FROM round_member m JOIN person p ON p.id = m.person"
-    " JOIN consent c ON c.person = p.id AND c.what = 'matching' WHERE m.round = ?1 AND m.person > ?2 AND m.state = 1 AND m.since <= ?3"
+    " JOIN consent c ON c.person = p.id AND c.what = 'matching'"
+    " WHERE m.round = ?1 AND m.person > ?2 AND m.state = 1 AND m.since <= ?3"
     " ORDER BY m.person LIMIT ?4"};
 static struct sql said_no = {
     "SELECT 1 FROM introduction i JOIN introduction_person p ON p.introduction = i.id"
