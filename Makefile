@@ -145,7 +145,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
 	clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(DEPFLAGS) \
 		$(CFLAGS_PKG) $< $(B)/fuzz/libbot.a $(LDLIBS_PKG) -o $@
 
-test-programs: $(B)/san/sim $(B)/sim $(UNIT_BIN) $(NET_BIN) $(FUZZ_SAN) \
+test-programs: $(B)/san/sim $(B)/sim $(B)/bench-bombs $(UNIT_BIN) $(NET_BIN) $(FUZZ_SAN) \
 		$(if $(MAIN_SRC),$(B)/san/alumhub-bot $(B)/san/chat-matrix programs)
 test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 test-programs

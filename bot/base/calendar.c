@@ -19,7 +19,7 @@ enum {
 	OWN_ZONES = 64,	     /* that a calendar may define; the others are unknown to it */
 	STEPS = 1000,	     /* changes of a zone the calendar defines itself */
 	KEYS = 20000,	     /* instances of one event */
-	INSTANCES = 100000,
+	INSTANCES = 20001, /* one more than events.c takes, which then looks less far ahead */
 	WORK = 8000000, /* recurrence steps of one calendar_between */
 };
 
@@ -864,7 +864,7 @@ may_work(struct series *s)
 {
 	struct calendar *c = s->calendar;
 
-	if (c->work >= WORK)
+	if (c->work >= WORK || *s->total >= s->most)
 		return false;
 	c->work += (int64_t)s->count;
 	for (const struct extra *x = s->master ? s->master->exdates : NULL; x; x = x->next)
@@ -881,6 +881,8 @@ emit_series(struct series *s)
 	struct list keys = {0}, except = {0};
 	int64_t margin = margin_of(s), from = s->from_s - margin, to = s->to_s + margin;
 
+	if (*s->total >= s->most)
+		return; /* full: the rest would only cost */
 	list_add(s->calendar->arena, &keys, m->start.wall_s);
 	walk_rules(s, m->rules, &keys, from, to);
 	walk_rules(s, m->exrules, &except, from, to);
