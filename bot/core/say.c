@@ -207,6 +207,8 @@ say_to(struct turn *t, struct card *card, bool private)
 		return 0;
 	if (ours->asking)
 		route_ways_out(t, card, ours->step > 0);
+	if (ours->flow && ours->flow->steps[ours->step].takes_numbers)
+		card->flags |= CARD_SHARP;
 	w = wanted(t, ours->network, OP_SEND, CLASS_REPLY);
 	to_here(t, w, private);
 	return post_card(t, w, card);

@@ -134,13 +134,13 @@ put_span(struct bodies *b, const struct span *span)
 }
 
 static void
-put_choice(struct bodies *b, int number, const struct choice *choice)
+put_choice(struct bodies *b, int number, bool sharp, const struct choice *choice)
 {
 	char mark[16];
 
 	if (b->plain.length)
 		put_both(b, "\n", 1);
-	put_both(b, mark, (size_t)snprintf(mark, sizeof(mark), "[%d] ", number));
+	put_both(b, mark, (size_t)snprintf(mark, sizeof(mark), sharp ? "[#%d] " : "[%d] ", number));
 	if (is_address(choice->link)) {
 		struct span link = {.text = choice->label, .link = choice->link};
 
@@ -169,7 +169,7 @@ bodies_make(struct bodies *b, const struct card *card)
 	if (card->choices && b->plain.length)
 		put_both(b, "\n", 1);
 	for (const struct choice *c = card->choices; c; c = c->next)
-		put_choice(b, ++number, c);
+		put_choice(b, ++number, card->flags & CARD_SHARP, c);
 }
 
 static void

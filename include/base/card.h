@@ -48,6 +48,7 @@ enum card_flag {
 	CARD_QUIET = 2,	  /* makes no sound */
 	CARD_PREVIEW = 4, /* the first link may unfold */
 	CARD_MARKED = 16, /* says already that all of it is invented */
+	CARD_SHARP = 32,  /* a plain number is an answer now, so a choice is typed as #2 */
 	CARD_RTL = 8,	  /* written in a right-to-left language: buttons of a row are laid out from the right */
 };
 

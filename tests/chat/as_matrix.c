@@ -100,11 +100,17 @@ print(struct console *c, const char *room, const char *note, const char *text, c
 	fprintf(c->out, "%.*s< %s", (int)strcspn(room + 1, ":"), room + 1, note);
 	for (; *text; text++) {
 		/* Matrix sets the choices apart by an empty line. */
-		if (strncmp(text, "\n\n[1] ", 6) == 0) {
+		if (strncmp(text, "\n\n[1] ", 6) == 0 || strncmp(text, "\n\n[#1] ", 7) == 0) {
 			text++;
 			if (file)
 				fprintf(c->out, "\n%.*s< (file %s)", name, room + 1, file);
 			file = NULL;
+		}
+		/* The terminal shows the same mark where a number would be an answer. */
+		if (strncmp(text, "[#", 2) == 0 && text[2] >= '1' && text[2] <= '9' &&
+		    text[-1] == '\n') {
+			fputc('[', c->out);
+			text += 2;
 		}
 		fputc(*text, c->out);
 		if (*text == '\n')

@@ -324,6 +324,21 @@ matrix_body_writes_commands_as_they_are_typed(void **state)
 }
 
 static void
+matrix_body_says_when_a_number_would_be_an_answer(void **state)
+{
+	struct card *card = card_new(arena);
+	json_t *content;
+
+	(void)state;
+	card_text(card, "How many?", 0);
+	card_choice(card, "Cancel", "x.y", "1");
+	card->flags |= CARD_SHARP;
+	content = matrix_body_message(card, true, NULL);
+	assert_string_equal(text(content, "body"), "How many?\n\n[#1] Cancel");
+	json_decref(content);
+}
+
+static void
 matrix_body_links_only_to_the_web(void **state)
 {
 	struct card *card = card_new(arena);
@@ -398,6 +413,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(
 	matrix_body_has_allowed_tags_only_and_is_whole_without, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_writes_commands_as_they_are_typed, make, clear),
+    cmocka_unit_test_setup_teardown(
+	matrix_body_says_when_a_number_would_be_an_answer, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_links_only_to_the_web, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_of_an_edit_holds_both, make, clear),
     cmocka_unit_test_setup_teardown(matrix_file_opens_what_was_sealed, make, clear),
