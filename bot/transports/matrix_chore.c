@@ -424,6 +424,7 @@ gap_done(struct matrix_chore *c)
 	char *room = arena_string(m->arena, c->room);
 
 	chore_end(c);
+	m->filling = true;
 	for (size_t i = json_array_size(events); i-- > 0;) {
 		json_t *event = json_array_get(events, i);
 
@@ -431,6 +432,7 @@ gap_done(struct matrix_chore *c)
 			matrix_crypto_noticed(m->crypto, room, event, loop_wall_ms(m->loop));
 		matrix_sync_event(m, &batch, room, event);
 	}
+	m->filling = false;
 	matrix_sync_deliver(m, &batch, NULL);
 	json_decref(events);
 }

@@ -53,9 +53,12 @@ struct matrix {
 	struct arena *arena; /* forgotten after each answer */
 	char *root;
 	char user[MATRIX_JSON_ID], device[MATRIX_JSON_ID];
-	char *token, *refresh;	     /* of the session; NULL: none */
-	char *file_token, *password; /* as configured; NULL: none */
-	char *old_token;	     /* of a device that was replaced: to be logged out */
+	char *token, *refresh;		      /* of the session; NULL: none */
+	int token_number;		      /* how many there were */
+	int64_t token_made_ms, token_dies_ms; /* on the wall; 0: not known, never */
+	int64_t refresh_after_ms;	      /* a refresh failed while the token is good */
+	char *file_token, *password;	      /* as configured; NULL: none */
+	char *old_token;		      /* of a device that was replaced: to be logged out */
 	char **servers;
 	bool encryption;
 	unsigned char key[MATRIX_KEY_BYTES];
@@ -81,6 +84,7 @@ struct matrix {
 	bool renewed; /* a new device was made in this run */
 	bool quick;   /* the next poll does not wait, to learn soon that all is well */
 	bool fresh;   /* the next request of the poll lane takes a new connection */
+	bool filling; /* what is looked at lies before what was looked at already */
 	bool small;   /* the last answer was too big: ask for short timelines */
 	int64_t poll_started_ms, poll_timeout_ms;
 	enum health health;
@@ -151,6 +155,10 @@ void matrix_session_lost_device(struct matrix *m);
 void matrix_session_answered(struct matrix *m, const struct http_answer *http);
 /* Asks again for the present phase. */
 void matrix_session_ask(struct matrix *m);
+/* The token is past half of its life and can be refreshed: now, rather than when it fails. */
+bool matrix_session_ages(const struct matrix *m);
+/* The phase could not be gone through for now. */
+void matrix_session_postpone(struct matrix *m);
 
 /* ---- matrix_sync.c ---- */
 

@@ -93,6 +93,15 @@ member_came(struct matrix_crypto *c, const char *room, json_t *event)
 	row_put(c, room, row);
 }
 
+/* Whoever went read along until now; should they come back, it is under another key. */
+static void
+member_went(struct matrix_crypto *c, const char *room, json_t *content)
+{
+	if (!matrix_inner_says(content, "membership", "join") &&
+	    !matrix_inner_says(content, "membership", "invite"))
+		matrix_share_discard(c, room);
+}
+
 static void
 history_came(struct matrix_crypto *c, const char *room, json_t *content)
 {
@@ -139,10 +148,11 @@ matrix_room_event(struct matrix_crypto *c, const char *room, json_t *event, bool
 		echo_came(c, room, event);
 	if (!json_is_string(json_object_get(event, "state_key")))
 		return;
-	if (strcmp(type, "m.room.member") == 0)
+	if (strcmp(type, "m.room.member") == 0) {
 		member_came(c, room, event);
-	else if (strcmp(type, "m.room.encryption") == 0 &&
-		 matrix_inner_says(event, "state_key", ""))
+		member_went(c, room, content);
+	} else if (strcmp(type, "m.room.encryption") == 0 &&
+		   matrix_inner_says(event, "state_key", ""))
 		encryption_came(c, room, content);
 	else if (strcmp(type, history) == 0 && matrix_inner_says(event, "state_key", ""))
 		history_came(c, room, content);
@@ -154,6 +164,8 @@ matrix_room_gap(struct matrix_crypto *c, const char *room)
 	json_t *row = row_get(c, room);
 
 	json_object_set_new(c->moved, room, json_true());
+	/* Somebody may have gone and come back. */
+	matrix_share_discard(c, room);
 	if (json_object_get(row, "m")) {
 		json_object_del(row, "m");
 		row_put(c, room, row);
@@ -177,7 +189,6 @@ matrix_room_gap_all(struct matrix_crypto *c)
 void
 matrix_room_left(struct matrix_crypto *c, const char *room)
 {
-	matrix_share_discard(c, room);
 	matrix_room_gap(c, room);
 }
 

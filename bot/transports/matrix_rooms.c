@@ -1,7 +1,8 @@
 /*
  * The rooms we are in, as far as the transport must know them: who is there, whose private chat it
  * is, what replaces it. Rows: "room/ID": {"j", "i": how many joined and are invited; "p": the other
- * person of a private chat; "d": it was opened as one; "g": that person is gone; "t": the room that
+ * person of a private chat; "d": it was opened as one; "x": {others who came, until the server
+ * counts again}; "g": that person is gone; "t": the room that
  * replaces it; "b": the room it says it replaces; "m": the chat moved away}, "dm/USER": {"r":
  * room}.
  */
@@ -18,6 +19,7 @@ enum {
 	INVITES_OF_ONE = 3,
 	INVITES_MOST = 500,
 	ROOMS_MOST = 50000,
+	OTHERS_MOST = 8,
 	SPOKE_AGAIN_MS =
 	    9 * 60 * 1000, /* less than the engine waits before it orders us to leave */
 };
@@ -60,6 +62,8 @@ matrix_rooms_known(struct matrix *m, const char *room)
 static bool
 is_group(const json_t *row)
 {
+	if (json_object_size(json_object_get(row, "x")))
+		return true;
 	if (!json_object_get(row, "j"))
 		return !json_is_true(json_object_get(row, "d"));
 	return number(row, "j") + number(row, "i") > PRIVATE;
@@ -168,6 +172,24 @@ lost(struct matrix *m, struct matrix_batch *batch, const char *room, const char 
 
 /* ---- what happens in a room ---- */
 
+/* A third person counts at once, whether or not the server says how many there are now. */
+static void
+other_came(json_t *row, const char *user, const char *how)
+{
+	json_t *others = json_object_get(row, "x");
+
+	if (strcmp(how, "join") != 0 && strcmp(how, "invite") != 0) {
+		json_object_del(others, user);
+		return;
+	}
+	if (!others) {
+		others = json_object();
+		json_object_set_new(row, "x", others);
+	}
+	if (json_object_size(others) < OTHERS_MOST)
+		json_object_set_new(others, user, json_true());
+}
+
 static void
 member_came(
     struct matrix *m, struct matrix_batch *batch, const char *room, json_t *event, bool state)
@@ -194,6 +216,8 @@ member_came(
 		   (strcmp(how, "leave") == 0 || strcmp(how, "ban") == 0)) {
 		json_object_set_new(row, "g", json_true());
 		lost(m, batch, room, user);
+	} else if (peer && strcmp(peer, user) != 0 && !state && !m->filling) {
+		other_came(row, user, how);
 	}
 	row_put(m, room, row);
 }
@@ -253,6 +277,11 @@ matrix_rooms_event(
 		/* Said in the clear where everybody sees it, and nothing else in clear. */
 		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room,
 		    "This room is encrypted and encryption is switched off here.");
+	else if (strcmp(type, "m.room.encryption") == 0 &&
+		 !matrix_json_says(
+		     json_object_get(event, "content"), "algorithm", "m.megolm.v1.aes-sha2"))
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room,
+		    "This room is encrypted in a way that is not known here.");
 }
 
 /* ---- rooms.join ---- */
@@ -269,6 +298,8 @@ take_summary(struct matrix *m, json_t *row, const json_t *summary)
 		json_object_set_new(row, "j", json_integer(json_integer_value(joined)));
 	if (json_is_integer(invited))
 		json_object_set_new(row, "i", json_integer(json_integer_value(invited)));
+	if (json_is_integer(joined))
+		json_object_del(row, "x");
 	if (matrix_json_id(hero) && strcmp(hero, m->user) != 0 && !is_group(row) &&
 	    !json_object_get(row, "p"))
 		json_object_set_new(row, "p", json_string(hero));

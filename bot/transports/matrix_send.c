@@ -19,6 +19,7 @@ enum {
 	WORK_SHOWN_MS = 1000,
 	HELD_MOST_MS = 60000, /* waiting for keys; then the engine's clock decides */
 	REFUSED_AGAIN_MS = 3600000,
+	STALE_TOKEN_MS = 100, /* it was refreshed meanwhile */
 	UPLOAD_MOST = 50 * 1000 * 1000,
 };
 
@@ -34,7 +35,8 @@ struct matrix_sending {
 	char txn[96];
 	json_t *content;
 	int64_t since_ms;
-	bool shown; /* as typing */
+	int token_number; /* of the token it was posted with */
+	bool shown;	  /* as typing */
 	struct http_call *call;
 	struct outcome outcome; /* EARLY */
 	/* Files. */
@@ -135,6 +137,7 @@ post(struct matrix_sending *g, const char *label, const char *method, const char
     const char *body)
 {
 	g->stage = OUT;
+	g->token_number = g->m->token_number;
 	g->call = matrix_ask(g->m, &(struct matrix_ask){
 				       .lane = g->m->send_lane,
 				       .label = label,
@@ -622,7 +625,9 @@ note(struct matrix_sending *g, const struct http_answer *http, struct outcome *o
 		m->send_failures = 0;
 	if (http->outcome == HTTP_NOT_SENT)
 		out->after_ms = matrix_back_off_ms(m, ++m->send_failures);
-	if (http->status == 401)
+	if (http->status == 401 && g->token_number != m->token_number)
+		*out = (struct outcome){.fate = FATE_LATER, .after_ms = STALE_TOKEN_MS};
+	else if (http->status == 401)
 		matrix_session_doubt(m);
 	if (out->fate == FATE_REFUSED && out->refusal == REFUSAL_BLOCKED &&
 	    (out->new_where = matrix_rooms_moved(m, g->room)))

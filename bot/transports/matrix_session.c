@@ -1,8 +1,8 @@
 /*
  * Who we are to the server: a stored login or a token, checked by whoami; refreshed or made anew
  * when it expires. Never a login at every start: servers allow some five of them (MATRIX.md §2
- * "Auth"). Row "session": {"u": user, "d": device, "t": token, "r": refresh token, "f": hash of the
- * configured token it stands in for}.
+ * "Auth"). Row "session": {"u": user, "d": device, "t": token, "r": refresh token, "m", "x": ms
+ * when the token was made and when it dies, "f": hash of the configured token it stands in for}.
  */
 #include "transports/matrix_inside.h"
 
@@ -14,7 +14,13 @@
 
 #include "base/log.h"
 
-enum { LOCKED_AGAIN_MS = 60000, LIMITED_MS = 30000, FILTER_EVENTS = 50, FINGER_BYTES = 16 };
+enum {
+	LOCKED_AGAIN_MS = 60000,
+	LIMITED_MS = 30000,
+	FILTER_EVENTS = 50,
+	FINGER_BYTES = 16,
+	REFRESH_AGAIN_MS = 15000,
+};
 
 static void
 put_secret(char **to, const char *text)
@@ -48,6 +54,8 @@ stored_session(struct matrix *m)
 	if (good) {
 		put_secret(&m->token, matrix_json_text(row, "t"));
 		put_secret(&m->refresh, matrix_json_text(row, "r"));
+		m->token_made_ms = json_integer_value(json_object_get(row, "m"));
+		m->token_dies_ms = json_integer_value(json_object_get(row, "x"));
 		snprintf(m->device, sizeof(m->device), "%s",
 		    matrix_json_text(row, "d") ? matrix_json_text(row, "d") : "");
 	}
@@ -62,9 +70,52 @@ store_session(struct matrix *m)
 
 	finger(m, print);
 	matrix_state_put(m->own, "session",
-	    json_pack("{s:s,s:s,s:s,s:s,s:s*}", "u", m->user, "d", m->device, "f", print, "t",
-		m->token, "r", m->refresh));
+	    json_pack("{s:s,s:s,s:s,s:s,s:s*,s:I,s:I}", "u", m->user, "d", m->device, "f", print,
+		"t", m->token, "r", m->refresh, "m", (json_int_t)m->token_made_ms, "x",
+		(json_int_t)m->token_dies_ms));
 	return matrix_work_keep(m);
+}
+
+/* What a login or a refresh gave. */
+static void
+take_tokens(struct matrix *m, const json_t *answer)
+{
+	const char *refresh = matrix_json_text(answer, "refresh_token");
+	const json_t *life = json_object_get(answer, "expires_in_ms");
+
+	put_secret(&m->token, matrix_json_text(answer, "access_token"));
+	m->token_number++;
+	if (refresh || m->phase == MATRIX_PHASE_LOGIN)
+		put_secret(&m->refresh, refresh);
+	m->token_made_ms = m->token_dies_ms = 0;
+	if (!json_is_integer(life) || json_integer_value(life) <= 0)
+		return;
+	m->token_made_ms = loop_wall_ms(m->loop);
+	m->token_dies_ms = m->token_made_ms + json_integer_value(life);
+}
+
+static bool
+token_lives(const struct matrix *m)
+{
+	return m->token_dies_ms > loop_wall_ms(m->loop);
+}
+
+bool
+matrix_session_ages(const struct matrix *m)
+{
+	int64_t now = loop_wall_ms(m->loop);
+
+	return m->refresh && m->token_dies_ms && now >= m->refresh_after_ms &&
+	       now > m->token_made_ms + (m->token_dies_ms - m->token_made_ms) / 2;
+}
+
+void
+matrix_session_postpone(struct matrix *m)
+{
+	if (m->phase != MATRIX_PHASE_REFRESH || !token_lives(m) || !m->filter)
+		return;
+	m->refresh_after_ms = loop_wall_ms(m->loop) + REFRESH_AGAIN_MS;
+	m->phase = MATRIX_PHASE_SYNC;
 }
 
 static void
@@ -129,9 +180,9 @@ matrix_session_lost_device(struct matrix *m)
 static void
 ask_login(struct matrix *m)
 {
-	json_t *body = json_pack("{s:s,s:{s:s,s:s},s:s,s:s}", "type", "m.login.password",
+	json_t *body = json_pack("{s:s,s:{s:s,s:s},s:s,s:s,s:b}", "type", "m.login.password",
 	    "identifier", "type", "m.id.user", "user", m->user, "password", m->password,
-	    "initial_device_display_name", "bot");
+	    "initial_device_display_name", "bot", "refresh_token", 1);
 	struct matrix_ask ask = {.label = "matrix login",
 	    .method = "POST",
 	    .path = "/_matrix/client/v3/login",
@@ -265,8 +316,7 @@ came_login(struct matrix *m, const json_t *answer)
 		return;
 	}
 	m->renewed = m->renewed || m->old_token;
-	put_secret(&m->token, token);
-	put_secret(&m->refresh, matrix_json_text(answer, "refresh_token"));
+	take_tokens(m, answer);
 	device_is(m, device);
 	if (!store_session(m))
 		return; /* the engine gave up */
@@ -280,18 +330,14 @@ came_login(struct matrix *m, const json_t *answer)
 static void
 came_refresh(struct matrix *m, const json_t *answer)
 {
-	const char *token = matrix_json_text(answer, "access_token");
-
-	if (!token) {
+	if (!matrix_json_text(answer, "access_token")) {
 		matrix_poll_failed(m, "a refresh without token");
 		return;
 	}
-	put_secret(&m->token, token);
-	if (matrix_json_text(answer, "refresh_token"))
-		put_secret(&m->refresh, matrix_json_text(answer, "refresh_token"));
+	take_tokens(m, answer);
 	if (!store_session(m))
 		return;
-	enter(m, MATRIX_PHASE_WHOAMI);
+	enter(m, m->filter ? MATRIX_PHASE_SYNC : MATRIX_PHASE_WHOAMI);
 }
 
 static void
@@ -341,18 +387,21 @@ token_gone(struct matrix *m, const struct matrix_error *error)
 {
 	int64_t wait_ms = m->failures ? matrix_back_off_ms(m, m->failures) : 0;
 
+	/* Softly: the device lives. Otherwise the server deleted it, with its keys. */
 	if (m->phase == MATRIX_PHASE_REFRESH)
 		matrix_forget_secret(&m->refresh);
+	else
+		m->same_device = error->soft_logout;
 	m->failures++;
-	if (m->refresh) {
+	if (m->phase == MATRIX_PHASE_REFRESH && token_lives(m) && m->filter) {
+		enter(m, MATRIX_PHASE_SYNC);
+	} else if (m->refresh) {
 		m->phase = MATRIX_PHASE_REFRESH;
 		matrix_poll_later(m, wait_ms);
 	} else if (m->password) {
-		/* Softly: the device lives. Otherwise the server deleted it, with its keys. */
-		m->same_device = error->soft_logout;
 		m->phase = MATRIX_PHASE_LOGIN;
 		matrix_poll_later(m, wait_ms);
-	} else if (error->soft_logout) {
+	} else if (m->same_device) {
 		matrix_poll_failed(m, "the token expired, and there is no password_file");
 	} else {
 		over(m, "token refused (401)");

@@ -57,13 +57,15 @@ matrix_poll_failed(struct matrix *m, const char *why)
 	/* A single hitch while all goes well is not worth a word. */
 	if (m->failures > 1 || m->phase != MATRIX_PHASE_SYNC)
 		matrix_health(m, HEALTH_DOWN, why);
+	matrix_session_postpone(m);
 	matrix_poll_later(m, matrix_back_off_ms(m, m->failures));
 }
 
 static void
 ask_sync(struct matrix *m)
 {
-	int wait_ms = m->quick || !m->since ? 0 : m->poll_ms;
+	int64_t wait_ms = m->quick || !m->since ? 0 : m->poll_ms,
+		life_ms = m->token_dies_ms - m->token_made_ms;
 	char *path = matrix_path(m, "/_matrix/client/v3/sync?filter=%s&since=%s",
 	    m->small ? small_filter : m->filter, m->since, NULL);
 	struct matrix_ask ask = {.label = "matrix sync", .method = "GET", .body_max = POLL_BYTES};
@@ -71,7 +73,10 @@ ask_sync(struct matrix *m)
 	if (!m->since)
 		path = matrix_path(m, "/_matrix/client/v3/sync?filter=%s",
 		    m->small ? small_filter : m->filter, NULL, NULL);
-	ask.path = arena_print(m->arena, "%s&timeout=%d", path, wait_ms);
+	/* Never so long that the token dies meanwhile. */
+	if (life_ms > 0 && wait_ms > life_ms / 4)
+		wait_ms = life_ms / 4;
+	ask.path = arena_print(m->arena, "%s&timeout=%lld", path, (long long)wait_ms);
 	ask.timeout_ms = wait_ms + POLL_MARGIN_MS;
 	/* The first one may be large, and slow to be made. */
 	if (!m->since)
@@ -86,6 +91,8 @@ matrix_poll_ask(void *ctx)
 
 	if (m->poll || m->phase == MATRIX_PHASE_OVER)
 		return;
+	if (m->phase == MATRIX_PHASE_SYNC && matrix_session_ages(m))
+		m->phase = MATRIX_PHASE_REFRESH;
 	if (m->phase == MATRIX_PHASE_SYNC)
 		ask_sync(m);
 	else

@@ -179,6 +179,9 @@ asked_came(void *ctx, const struct http_answer *http)
 	if (m->crypto)
 		matrix_crypto_answered(
 		    m->crypto, cookie, status, answer, error.retry_after_ms, loop_wall_ms(m->loop));
+	/* What status says of our keys is true now, not at the end of the poll. */
+	if (m->health == HEALTH_GOOD && m->phase == MATRIX_PHASE_SYNC)
+		matrix_health_good(m);
 	json_decref(answer);
 	arena_forget(m->arena);
 	matrix_work_poke(m);

@@ -145,7 +145,7 @@ class World:
                 assert seconds < 5, "SIGTERM took %.1f s" % seconds
             if kind is None:
                 assert not self.server.violations, self.server.violations
-                for canary in (TOKEN, PASSWORD, "syt_canary"):
+                for canary in (TOKEN, PASSWORD, "syt_canary", "syr_canary"):
                     assert canary not in self.bot.said(), "a secret was printed"
             elif os.environ.get("SHOW"):
                 print("# " + self.bot.said()[-6000:].replace("\n", "\n# "))

@@ -46,7 +46,8 @@ class Homeserver(matrix_keys.Server):
         self.receipts, self.typing, self.directs = {}, [], {}
         self.marks = {}          # what of boxes and changed lists has which position
         self.violations, self.requests, self.faults, self.paths = [], [], [], []
-        self.refresh_tokens = {}
+        self.refresh_tokens, self.next_token, self.life_ms = {}, 0, 300000
+        self.refreshes = self.expired = 0
         self.per_message_ms = 0
         self.hook, self.count = None, 0
         self.stuck = None        # (since, answer): the same for ever
@@ -300,14 +301,18 @@ class Homeserver(matrix_keys.Server):
             session = self.tokens.get(said[1])
             if not session:
                 raise unknown_token()
-            if session["state"] == "expired":
+            if session["state"] == "expired" or session.get("dies", 1e12) < time.time():
+                self.expired += 1
                 raise unknown_token(True)
             if session["state"] == "locked":
                 raise No(401, "M_USER_LOCKED", soft_logout=True)
-            session["used"] = True
+            self.used(session)
             return dict(session, token=said[1])
 
     ROUTES = [(m, re.compile("^" + p + "$"), f) for m, p, f in (
+        ("GET", "/_matrix/client/versions", "versions"),
+        ("GET", V3 + "/capabilities", "capabilities"),
+        ("GET", V3 + "/pushrules/", "push_rules"),
         ("POST", V3 + "/login", "login"),
         ("POST", V3 + "/refresh", "refresh"),
         ("POST", V3 + "/logout", "logout"),
@@ -346,15 +351,23 @@ class Homeserver(matrix_keys.Server):
                     return handler(request)
                 with self.lock:
                     return handler(request, *holes)
-        self.violations.append("%s %s is not known here" % (method, path))
+        if session and session["user"] == BOT:
+            self.violations.append("%s %s is not known here" % (method, path))
         raise No(404, "M_UNRECOGNIZED")
 
     # ---- sessions ----
 
-    def new_session(self, user, device, soft=False):
-        token = "syt_canary_%d" % len(self.tokens)
+    def new_session(self, user, device, refreshable=False):
+        """A refreshable one dies after `life_ms`; its predecessor when it is first used."""
+        self.next_token += 1
+        token = "syt_canary_%d" % self.next_token
         self.tokens[token] = {"user": user, "device": device, "state": "good"}
-        return {"user_id": user, "access_token": token, "device_id": device}
+        made = {"user_id": user, "access_token": token, "device_id": device}
+        if refreshable and self.life_ms:
+            made.update(refresh_token="syr_canary_%d" % self.next_token, expires_in_ms=self.life_ms)
+            self.tokens[token]["dies"] = time.time() + self.life_ms / 1000
+            self.refresh_tokens[made["refresh_token"]] = (user, device, token)
+        return made
 
     def on_login(self, r):
         body = r["body"]
@@ -366,17 +379,28 @@ class Homeserver(matrix_keys.Server):
         if not device:
             self.next_device += 1
             device = "NEWDEV%d" % self.next_device
-        return self.new_session(user, device)
+        return self.new_session(user, device, body.get("refresh_token") is True)
 
     def on_refresh(self, r):
+        """As Synapse: the old pair is good until the new one is used; a second time the old one makes
+        another pair, and the unused one is no more."""
         old = r["body"]["refresh_token"]
+        self.refreshes += 1
         if old not in self.refresh_tokens:
             raise unknown_token()
-        user, device = self.refresh_tokens[old]
-        made = self.new_session(user, device)
-        new = "syr_canary_%d" % len(self.tokens)
-        self.refresh_tokens[new] = (user, device)
-        return {"access_token": made["access_token"], "refresh_token": new, "expires_in_ms": 300000}
+        user, device, token = self.refresh_tokens[old]
+        for unused in [t for t, s in self.tokens.items() if s.get("after") == old]:
+            del self.tokens[unused]
+            self.refresh_tokens = {r: x for r, x in self.refresh_tokens.items() if x[2] != unused}
+        made = self.new_session(user, device, True)
+        self.tokens[made["access_token"]].update(after=old, before=token)
+        return {k: made[k] for k in ("access_token", "refresh_token", "expires_in_ms")}
+
+    def used(self, session):
+        """The first use of a refreshed token ends its predecessor."""
+        if session.get("after"):
+            self.refresh_tokens.pop(session.pop("after"), None)
+            self.tokens.pop(session.pop("before"), None)
 
     def delete_device(self, user, device):
         self.deleted.add((user, device))
@@ -552,13 +576,24 @@ class Homeserver(matrix_keys.Server):
         return answer
 
     def on_get_data(self, r, user, kind):
-        if kind not in self.account_data:
+        if (user, kind) not in self.account_data:
             raise No(404, "M_NOT_FOUND")
-        return self.account_data[kind][1]
+        return self.account_data[user, kind][1]
 
     def on_put_data(self, r, user, kind):
-        self.account_data[kind] = (self.bump(), r["body"])
+        self.account_data[user, kind] = (self.bump(), r["body"])
         return {}
+
+    # ---- what matrix-js-sdk asks besides ----
+
+    def on_versions(self, r):
+        return {"versions": ["v1.%d" % n for n in range(1, 13)], "unstable_features": {}}
+
+    def on_capabilities(self, r):
+        return {"capabilities": {}}
+
+    def on_push_rules(self, r):
+        return {"global": {kind: [] for kind in ("override", "content", "room", "sender", "underride")}}
 
     # ---- media ----
 
@@ -658,9 +693,13 @@ class Homeserver(matrix_keys.Server):
             answer["rooms"] = rooms
         if box:
             answer["to_device"] = {"events": list(box)}
+        data = [{"type": kind, "content": content} for (who, kind), (position, content)
+                in self.account_data.items() if who == user and position > (since or 0)]
+        if data and not filter_.get("account_data", {}).get("types"):
+            answer["account_data"] = {"events": data}
         if changed:
             answer["device_lists"] = {"changed": sorted(set(changed)), "left": []}
-        any_ = bool(rooms or box or changed)
+        any_ = bool(rooms or box or changed or answer.get("account_data"))
         if not any_ and since is not None:
             answer["next_batch"] = "s%d" % since if since >= self.position else answer["next_batch"]
             any_ = answer["next_batch"] != "s%d" % since

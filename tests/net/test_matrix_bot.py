@@ -5,7 +5,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from matrix_bot import BOT, NOOR, PASSWORD, PROGRAM, TOKEN, Bot, World, expect, run  # noqa: E402
+from matrix_bot import (BOT, NOOR, PASSWORD, PROGRAM, TOKEN, Homeserver, World,  # noqa: E402
+                        expect, run)
 
 
 def wait_for(server, room, count=1, seconds=10):
@@ -21,8 +22,8 @@ def matrix_bot_answers_in_a_private_chat():
         said = wait_for(s, room)[0]
         assert said["msgtype"] in ("m.text", "m.notice") and len(said["body"]) > 20, said
         assert s.wait(lambda: room in s.receipts), "no receipt"
-        assert s.wait(lambda: s.account_data.get("m.direct")), "no m.direct"
-        expect(s.account_data["m.direct"][1], {NOOR: [room]})
+        assert s.wait(lambda: s.account_data.get((BOT, "m.direct"))), "no m.direct"
+        expect(s.account_data[BOT, "m.direct"][1], {NOOR: [room]})
 
 
 def matrix_bot_takes_numbers_for_buttons():
@@ -328,8 +329,63 @@ def matrix_bot_counts_a_bad_since_as_a_first_sync():
         expect(len(s.ledger(room)), 2)
 
 
-def matrix_bot_refreshes_and_logs_in_softly():
-    with World(token=None, password=PASSWORD) as (s, b):
+def matrix_bot_refreshes_before_a_token_dies():
+    """A token of four seconds: the talk goes on for ten, no request meets a dead one, no second login."""
+    with World(token=None, password=PASSWORD, server=server_with(life_ms=4000)) as (s, b):
+        room = s.dm()
+        for n in range(10):
+            s.say(NOOR, room, "!events")
+            wait_for(s, room, n + 1)
+            time.sleep(1)
+        assert s.refreshes >= 3, s.refreshes
+        expect((s.logins, s.expired), (1, 0))
+
+
+def matrix_bot_keeps_a_new_pair_before_it_uses_it():
+    """Killed when the new pair was made and when it was heard of: there is always one that works, and
+    never a second login."""
+    for when in ("before", "after", "used"):
+        with World(token=None, password=PASSWORD, server=server_with(life_ms=3000)) as (s, b):
+            room = s.dm()
+            killed = []
+
+            def hook(count, method, path, moment):
+                if path.endswith("/refresh" if when != "used" else "/sync") and not killed and (
+                        moment == when or when == "used" and s.refreshes):
+                    killed.append(path)
+                    b.process.kill()
+                    b.process.wait()
+            s.hook = hook
+            assert s.wait(lambda: killed, 15), "no refresh"
+            s.hook = None
+            b.start()
+            assert b.ready()
+            s.say(NOOR, room, "!help")
+            wait_for(s, room)
+            expect((when, s.logins), (when, 1))
+
+
+def matrix_bot_lives_on_when_a_refresh_is_refused():
+    with World(token=None, password=PASSWORD, server=server_with(life_ms=3000)) as (s, b):
+        room = s.dm()
+        assert s.wait(lambda: BOT in s.devices)
+        device = list(s.devices[BOT])
+        s.refresh_tokens.clear()
+        assert s.wait(lambda: s.logins == 2, 15), "no new login"
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        expect(list(s.devices[BOT]), device)
+
+
+def server_with(**settings):
+    server = Homeserver()
+    for name, value in settings.items():
+        setattr(server, name, value)
+    return server
+
+
+def matrix_bot_logs_in_softly():
+    with World(token=None, password=PASSWORD, server=server_with(life_ms=0)) as (s, b):
         room = s.dm()
         s.say(NOOR, room, "!help")
         wait_for(s, room)
