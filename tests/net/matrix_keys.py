@@ -24,12 +24,15 @@ class Server:
             self.fallback[user, device] = body["fallback_keys"]
         return {"one_time_key_counts": {"signed_curve25519": len(self.pools[user, device])}}
 
-    def query(self, body):
+    def query(self, body, asker=None):
         users = body["device_keys"]
         kinds = (("master_keys", "master_key"), ("self_signing_keys", "self_signing_key"))
         answer = {"device_keys": {u: self.devices.get(u, {}) for u in users}, "failures": {}}
         for many, one in kinds:
             answer[many] = {u: self.identity[u][one] for u in users if u in self.identity}
+        # The third key is told to its owner alone.
+        if asker in users and "user_signing_key" in self.identity.get(asker, {}):
+            answer["user_signing_keys"] = {asker: self.identity[asker]["user_signing_key"]}
         return answer
 
     def claim(self, body):
@@ -53,7 +56,7 @@ class Server:
         if path.endswith("/keys/upload"):
             return self.upload(user, device, body)
         if path.endswith("/keys/query"):
-            return self.query(body)
+            return self.query(body, user)
         if path.endswith("/keys/claim"):
             return self.claim(body)
         if path.endswith("/device_signing/upload"):
