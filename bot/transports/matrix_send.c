@@ -19,6 +19,7 @@ enum {
 	WORK_SHOWN_MS = 1000,
 	HELD_MOST_MS = 60000, /* waiting for keys; then the engine's clock decides */
 	REFUSED_AGAIN_MS = 3600000,
+	TOO_EARLY_MS = 500,
 	STALE_TOKEN_MS = 100, /* it was refreshed meanwhile */
 	UPLOAD_MOST = 50 * 1000 * 1000,
 };
@@ -188,7 +189,8 @@ post_held(struct matrix_sending *g)
 {
 	struct matrix *m = g->m;
 	const char *sealed = NULL;
-	enum matrix_sealing so = MATRIX_SEAL_CLEAR;
+	/* Before whoami has answered nobody knows what is encrypted. */
+	enum matrix_sealing so = m->encryption ? MATRIX_SEAL_WAIT : MATRIX_SEAL_CLEAR;
 
 	if (m->crypto)
 		so = matrix_crypto_seal(m->crypto, g->room, g->txn, g->type, g->content,
@@ -416,6 +418,10 @@ send_file(struct matrix_sending *g, const struct shipment *s)
 	const char *path = "/_matrix/media/v3/upload";
 
 	keep(g, s);
+	if (m->encryption && !m->crypto) {
+		sending_early(g, &(struct outcome){.fate = FATE_LATER, .after_ms = TOO_EARLY_MS});
+		return;
+	}
 	if (s->file_id && g->kept.card) {
 		g->file = matrix_file_numbered(s->file_id, &g->bytes);
 		if (encrypted == (g->file != NULL)) {

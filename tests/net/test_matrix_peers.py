@@ -189,6 +189,51 @@ def killed_at(number, when):
         assert s.wait(lambda: b.process.poll() is None), "not running"
 
 
+def matrix_peers_no_word_leaves_before_whoami():
+    """Killed when the first answer is ready and was not tried."""
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        killed = []
+
+        def hook(count, method, path, moment):
+            if "/receipt/" in path and not killed:
+                killed.append(path)
+                b.process.kill()
+                b.process.wait()
+        s.hook = hook
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!help")
+        assert s.wait(lambda: killed, 20), "nothing was heard"
+        s.fault("/whoami", "502", 5)
+        b.start()
+        assert s.wait(lambda: not s.faults[0]["times"], 20), "not asked"
+        heard(s, peer, 1, 60)
+        assert all(c.get("algorithm") for c in s.ledger(ROOM)), "in clear"
+
+
+def matrix_peers_nothing_leaves_before_whoami():
+    """Killed with an answer or a file not yet sent; then the server takes its time to say who we are."""
+    for part, word in (("/send/", "!events"), ("/media/v3/upload", "!mydata")):
+        with World() as (s, b):
+            signed(s)
+            peer = Nio(s)
+            s.dm(NOOR, ROOM, encrypted=True)
+            peer.say("!help")
+            heard(s, peer, 1)
+            s.fault(part, "502", 1000)
+            peer.say(word)
+            assert s.wait(lambda: s.faults[0]["times"] < 1000, 20), "nothing was tried"
+            b.kill()
+            s.faults.clear()
+            s.fault("/whoami", "502", 5)
+            b.start()
+            assert s.wait(lambda: not s.faults[0]["times"], 20), "not asked"
+            assert all(c.get("algorithm") for c in s.ledger(ROOM)), "in clear"
+            assert s.wait(lambda: len(s.ledger(ROOM)) >= 2, 60), "not sent after all"
+            expect({kind for kind, _, _ in s.media.values()} - {"application/octet-stream"}, set())
+
+
 def matrix_peers_old_state_makes_a_new_device():
     with World(password=PASSWORD) as (s, b):
         signed(s)
