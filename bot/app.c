@@ -156,10 +156,24 @@ app_folders(void)
 	    access(running_credentials, X_OK) ? "/etc/alumhub-bot" : running_credentials, 0);
 }
 
+/* Absolute, so that what is kept as a path below it is not below the working folder too. */
+static char *
+folder_of(const char *database)
+{
+	char *here = *database == '/' ? NULL : getcwd(NULL, 0);
+	char *path = here ? join_path(here, database) : memory_string(database);
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = 0;
+	free(here);
+	return path;
+}
+
 int
 app_read(struct app *app, const struct arguments *arguments)
 {
-	char *why = NULL, *slash;
+	char *why = NULL;
 	const char *database;
 
 	app->arguments = arguments;
@@ -170,12 +184,7 @@ app_read(struct app *app, const struct arguments *arguments)
 		return complain(EXIT_CONFIG, why);
 	app->first_conf = app->conf;
 	database = conf_text(app->conf, "bot", NULL, "database");
-	app->state_folder = memory_string(database);
-	slash = strrchr(app->state_folder, '/');
-	if (slash)
-		*slash = 0;
-	else
-		snprintf(app->state_folder, 2, ".");
+	app->state_folder = folder_of(database);
 	app->key_file = conf_text(app->conf, "bot", NULL, "key_file")
 			    ? memory_string(conf_text(app->conf, "bot", NULL, "key_file"))
 			    : join_path(app->state_folder, "state-key");

@@ -96,6 +96,7 @@ static void
 print(struct console *c, const char *room, const char *note, const char *text, const char *file)
 {
 	int name = (int)strcspn(room + 1, ":");
+	const char *begin = text;
 
 	fprintf(c->out, "%.*s< %s", (int)strcspn(room + 1, ":"), room + 1, note);
 	for (; *text; text++) {
@@ -108,7 +109,7 @@ print(struct console *c, const char *room, const char *note, const char *text, c
 		}
 		/* The terminal shows the same mark where a number would be an answer. */
 		if (strncmp(text, "[#", 2) == 0 && text[2] >= '1' && text[2] <= '9' &&
-		    text[-1] == '\n') {
+		    (text == begin || text[-1] == '\n')) {
 			fputc('[', c->out);
 			text += 2;
 		}
