@@ -156,7 +156,7 @@ check_gone(int64_t id, const struct outcome *outcome)
 		violated("a fate for shipment %lld, which never left", (long long)id);
 	else if (s->op == OP_SEND && outcome->fate == FATE_SENT && count < 1)
 		violated("shipment %lld is called sent and never arrived", (long long)id);
-	else if (s->op == OP_SEND && outcome->fate == FATE_REFUSED && count > 0)
+	else if (s->op == OP_SEND && outcome->fate == FATE_REFUSED && count > 0 && !s->repeated)
 		violated("shipment %lld is called refused and arrived", (long long)id);
 	else if (s->op == OP_SEND && outcome->fate == FATE_LATER && count > 0 && !s->repeated &&
 		 !s->matrix) /* there the same again is nothing new */

@@ -21,9 +21,10 @@ static struct sql asked_for = {"SELECT 1 FROM delivery d JOIN post p ON p.id = d
 static struct sql paused = {"SELECT 1 FROM delivery d JOIN person p ON p.id = d.person"
 			    " WHERE d.id = ? AND p.paused_until > ?"};
 /* rsvp.answer: maybe, waiting, offered, yes (rsvp.c). */
+/* What somebody types into a chat with another (class 2) is theirs to tell. */
 static struct sql may_know = {
-    "SELECT 1 FROM delivery d JOIN person p ON p.id = d.person WHERE d.id = ?1 AND"
-    " (EXISTS (SELECT 1 FROM hosted h WHERE h.author = p.id) OR (p.access & ?4) <> 0 OR"
+    "SELECT 1 FROM delivery d JOIN person p ON p.id = d.person WHERE d.id = ?1 AND (d.class = 2 OR"
+    " EXISTS (SELECT 1 FROM hosted h WHERE h.author = p.id) OR (p.access & ?4) <> 0 OR"
     " EXISTS (SELECT 1 FROM rsvp r JOIN hosted h ON h.event = r.event JOIN event e"
     " ON e.id = h.event WHERE r.person = p.id AND r.answer = (SELECT max(answer) FROM rsvp)"
     " AND ?2 + ?3 >= e.start - h.hours * 3600 AND ?2 - ?3 <= e.finish))"};
