@@ -230,7 +230,7 @@ file_done(struct network *n, struct ship *s, const struct outcome *outcome)
 		return;
 	p = parcel_unpack(n->engine->outgoing, (struct blob){s->bytes, s->length});
 	/* That of a post stays until its end. */
-	if (p.card && p.card->file && p.card->file->path[0] == '/')
+	if (p.card && p.card->file && strncmp(p.card->file->path, "files/", 6) != 0)
 		scrub_unlink(p.card->file->path);
 }
 
