@@ -111,6 +111,17 @@ def matrix_bot_survives_two_thousand_invitations():
         assert len([p for p in s.paths if p.endswith("/join")]) < 30, "a storm of joins"
 
 
+def matrix_bot_leaves_what_it_cannot_encrypt():
+    """An algorithm that is not known: said with the leaving, and nothing else goes there."""
+    with World() as (s, b):
+        room = s.room(NOOR)
+        s.event(room, NOOR, "m.room.encryption", {"algorithm": "m.unknown.v9"}, "")
+        s.invite(room, NOOR)
+        s.say(NOOR, room, "!help")
+        assert s.wait(lambda: s.membership(room, BOT) == "leave", 20), "stays"
+        expect(s.ledger(room), [])
+
+
 def matrix_bot_stops_when_it_is_kicked():
     with World(encryption="off") as (s, b):
         room = s.dm()
