@@ -215,19 +215,18 @@ def telegram_people_a_poll_that_hangs():
             s.fault("getUpdates", "silent", 1, 200)
             s.say(8, "/help")               # ends the poll that is out; the next one hangs
             assert s.wait(lambda: s.ledger(8), 5)
-            pid, connections = b.process.pid, len(s.connections)
+            pid = b.process.pid
             time.sleep(3)
             before, start = wakes(b.process), time.time()
             fed = played.watchdog_said(b, 50)
             woken = (wakes(b.process) - before) / (time.time() - start)
             s.say(9, "/help")
             assert s.wait(lambda: s.ledger(9), 25), "still deaf"
-            assert s.wait(lambda: any("deaf" in m.get("text", "") or "network.telegram" in m.get(
-                "text", "") for m in s.ledger(7)) or True, 1)
+            assert s.wait(lambda: any("network.telegram" in m.get("text", "") for m in s.ledger(7)),
+                          10), "no alarm to the admin: %r" % shown(s, 7)
             assert b.process.poll() is None and b.process.pid == pid, "it was killed"
             assert fed >= 4, "the watchdog was fed %d times" % fed
             assert "health=3" in b.said(), "nobody was told that the poll was deaf"
-            assert connections >= 1
             print("# idle: %.2f wake-ups a second" % woken)
             if "san" not in played.BOT:
                 assert woken <= 0.3, woken
