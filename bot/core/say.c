@@ -3,8 +3,10 @@
 #include "core.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -498,10 +500,14 @@ file_new(struct turn *t, const char *name, const void *bytes, size_t length)
 {
 	unsigned char random[9];
 	char *folder = arena_print(t->arena, "%s/files", t->engine->o.state_folder), *path;
+	char whole[PATH_MAX];
 	int fd;
 
 	seal_random(random, sizeof(random));
 	mkdir(folder, 0700);
+	/* Absolute, because a path below the state folder means a file that stays (ship.c). */
+	if (folder[0] != '/' && realpath(folder, whole))
+		folder = whole;
 	/* By its owner's number, so that an erasure finds it. */
 	path = arena_print(t->arena, "%s/%lld-%02x%02x%02x%02x%02x%02x-%s", folder,
 	    t->person ? (long long)t->person->id : 0LL, random[0], random[1], random[2], random[3],
