@@ -14,6 +14,7 @@
 #include "store/seal.h"
 
 enum { NETWORKS = 8, MESSAGE_SCALARS = 8000, LIMIT_PEOPLE = 4096, PACES = 1024 };
+enum { PACE_WINDOW = 1024 };
 
 enum delivery_state {
 	STATE_WAITING,
@@ -66,6 +67,7 @@ struct ship {
 	enum op op;
 	enum class class;
 	bool repeated;
+	bool paced;   /* counts against the network's limit in a second */
 	bool heard;   /* a feature wants to know its fate */
 	bool look_up; /* the address may have changed since */
 	bool file;	     /* a file goes with it */
@@ -76,8 +78,17 @@ struct ship {
 };
 
 /* When something that nobody waits for was last sent to a chat. */
-struct pace {
+struct chat_pace {
 	int64_t chat, last_ms;
+};
+
+/* Bulk messages of a network: a bucket that spreads them, and the last second's. */
+struct pace {
+	double bucket;
+	int64_t bucket_ms;
+	int64_t went_ms[PACE_WINDOW]; /* a ring of those handed over; 0: none yet */
+	int next;
+	int on_way; /* picked, and not yet handed over */
 };
 
 /* A network and what the engine remembers of it in memory. */
@@ -94,9 +105,8 @@ struct network {
 	struct ship **flights; /* handed over: `flying` of them */
 	int flying;
 	int64_t paused_until_ms; /* whole network, by 429 */
-	double bucket;		 /* bulk messages that may go now */
-	int64_t bucket_ms;
-	struct pace paces[PACES];
+	struct pace pace;	 /* of bulk messages, everywhere together */
+	struct chat_pace paces[PACES];
 	int64_t due_ms[RANKS];	 /* when the first row waiting in the database is due */
 	int64_t silent_until_ms; /* until then some chat may not be sent to */
 	int64_t came_ms; /* last successful batch or health */
@@ -283,6 +293,13 @@ void ship_forget(struct engine *e);
 
 /* pace.c: how long this chat must be left alone; 0: now, which counts. */
 int64_t pace_wait(struct network *n, int64_t chat, bool group, int64_t now_ms);
+/* Of so many bulk messages, how many may go now. Each is told when it is picked, and when it leaves
+ * or goes back (left_ms 0): what a slow commit held up counts from when it really left. */
+int pace_room(struct network *n, int most, int64_t now_ms);
+void pace_picked(struct network *n);
+void pace_left(struct network *n, int64_t left_ms);
+/* When the next one may go; now_ms: at once. */
+int64_t pace_until(const struct network *n, int64_t now_ms);
 
 /* people.c */
 extern const struct schema people_schema;

@@ -244,21 +244,6 @@ outbox_keep(struct turn *t)
 
 /* ---- picking what waits ---- */
 
-static void
-refill(struct network *n, int64_t now_ms)
-{
-	double rate = n->transport->per_second, most = rate / 50 < 1 ? 1 : rate / 50;
-
-	if (rate <= 0) {
-		n->bucket = 1e9;
-		return;
-	}
-	n->bucket += rate * (double)(now_ms - n->bucket_ms) / 1000.0;
-	if (n->bucket > most)
-		n->bucket = most;
-	n->bucket_ms = now_ms;
-}
-
 /* The network's id of the message to edit or delete: 1 known, 0 not yet, -1 never. */
 static int
 target_message(struct engine *e, int64_t target, const char **message)
@@ -363,7 +348,8 @@ room_of(struct engine *e, struct network *n, int64_t chat, int64_t post)
 
 /* One waiting row: trying, ended, or left where it is. True when it took a slot. */
 static bool
-pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, struct ended **ended)
+pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, bool paced,
+    struct ended **ended)
 {
 	struct ship s = {.id = db_int(q, 0),
 	    .account = db_int(q, 2),
@@ -372,6 +358,7 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, st
 	    .class = (enum class)db_int(q, 5),
 	    .repeated = db_int(q, 7) > 0,
 	    .heard = db_text(q, 11) != NULL,
+	    .paced = paced,
 	    .target = db_int(q, 9)};
 	bool ahead = e->o.manifest && classes[s.class].rank == RANK_REPLY;
 	struct blob plain;
@@ -422,22 +409,20 @@ pick_rank(struct engine *e, struct network *n, enum rank rank, int64_t now_ms, s
 	/* A quarter of the slots is kept for answers to people. */
 	if (!free)
 		room -= n->transport->slots / 4;
-	if (!free && n->bucket < room)
-		room = (int)n->bucket;
+	if (!free && room > 0)
+		room = pace_room(n, room, now_ms);
 	if (room > 0 && n->paused_until_ms <= now_ms) {
 		struct rows *q =
 		    db_query(e->db, &pick, V(n->number, (int)rank, now_ms, room + 2 * n->flying));
 
 		while (room > 0 && db_next(q))
-			if (pick_row(e, n, q, now_ms, ended)) {
+			if (pick_row(e, n, q, now_ms, !free, ended))
 				room--;
-				n->bucket -= !free;
-			}
 		db_done(q);
 	}
 	due = db_number(e->db, &next_due, V(n->number, (int)rank), INT64_MAX);
-	if (due != INT64_MAX && !free && due <= now_ms && n->bucket < 1)
-		due = now_ms + 1 + (int64_t)((1 - n->bucket) * 1000 / n->transport->per_second);
+	if (due != INT64_MAX && !free && due <= now_ms)
+		due = pace_until(n, now_ms);
 	if (due < n->paused_until_ms)
 		due = n->paused_until_ms;
 	n->due_ms[rank] = due;
@@ -446,7 +431,6 @@ pick_rank(struct engine *e, struct network *n, enum rank rank, int64_t now_ms, s
 static void
 pick_network(struct engine *e, struct network *n, int64_t now_ms, struct ended **ended)
 {
-	refill(n, now_ms);
 	for (enum rank rank = 0; rank < RANKS; rank++)
 		if (n->due_ms[rank] <= now_ms)
 			pick_rank(e, n, rank, now_ms, ended);

@@ -63,6 +63,8 @@ ship_add(struct network *n, const struct ship *from, struct blob plain)
 	*n->last_ship = s;
 	n->last_ship = &s->next;
 	n->queued++;
+	if (s->paced)
+		pace_picked(n);
 	n->engine->ship_look = true;
 }
 
@@ -171,6 +173,8 @@ network_ship(struct turn *t, struct network *n)
 			n->last_ship = at;
 		n->queued--;
 		n->flights[n->flying++] = s;
+		if (s->paced)
+			pace_left(n, engine_now_ms(n->engine));
 		hand_over(t, n, s);
 	}
 }
@@ -316,6 +320,8 @@ take_out(struct network *n, struct ship **at)
 	if (n->last_ship == &s->next)
 		n->last_ship = at;
 	n->queued--;
+	if (s->paced)
+		pace_left(n, 0);
 	n->engine->ship_look = true;
 	free(s);
 }
