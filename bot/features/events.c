@@ -238,7 +238,7 @@ ahead(struct turn *t, struct calendar *calendar, struct instance **instances)
 {
 	size_t n = 0;
 
-	for (int days = AHEAD_DAYS; days > 1; days /= 4) {
+	for (int days = AHEAD_DAYS; days > 0; days /= 4) {
 		n = calendar_between(
 		    calendar, t->now - DAY, t->now + (int64_t)days * DAY, instances);
 		if (n <= INSTANCES_MOST)

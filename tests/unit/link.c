@@ -92,6 +92,7 @@ carries_over(int64_t from, int64_t to)
 	assert_int_equal(number(w, "SELECT count(*) FROM person"), 3);
 	for (int i = KEPT; i <= MET; i++)
 		free((char *)(uintptr_t)marks[i]);
+	forget_both(w);
 	world_free(w);
 }
 
