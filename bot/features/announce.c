@@ -763,14 +763,21 @@ withdraw(struct turn *t)
 	show(t, &a);
 }
 
+/* The announcement that takes another one back; what the bot does by itself has no author. */
+static int64_t
+recall_new(struct turn *t, int64_t author, const struct announce *a)
+{
+	return db_insert(t->db, &add,
+	    V(author ? value_integer(author) : VNULL, a->org, a->wide,
+		(int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a->zone, "", a->id, 0, ""));
+}
+
 /* Out of every digest it stands in. */
 static void
 recall_digested(struct turn *t, const struct announce *a)
 {
 	struct announce back;
-	int64_t id = db_insert(t->db, &add,
-	    V(t->person->id, a->org, a->wide, (int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a->zone,
-		"", a->id, 0, ""));
+	int64_t id = recall_new(t, t->person->id, a);
 
 	if (!digest_recall(t, a->id, id)) {
 		db_run(t->db, &undo, V(id));
@@ -802,9 +809,7 @@ recall(struct turn *t)
 		return;
 	}
 	back = (struct announce){.org = a.org, .wide = a.wide, .class = CLASS_ANNOUNCEMENT};
-	back.id = db_insert(t->db, &add,
-	    V(t->person->id, a.org, a.wide, (int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a.zone,
-		"", a.id, 0, ""));
+	back.id = recall_new(t, t->person->id, &a);
 	db_run(t->db, &link_up, V(0, post, back.id));
 	db_run(t->db, &set_state, V((int)ANNOUNCE_GOING, t->now, back.id));
 	post_start(t, post, t->now);
@@ -829,9 +834,7 @@ announce_take_back(struct turn *t, int64_t id)
 		job_cancel(t, "announce.start", number_of(t, id));
 		never(t, id, a.post);
 	} else if (a.post && (post = post_recall(t, a.post, false))) {
-		back = db_insert(t->db, &add,
-		    V(VNULL, a.org, a.wide, (int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a.zone,
-			"", id));
+		back = recall_new(t, PERSON_NOBODY, &a);
 		db_run(t->db, &link_up, V(0, post, back));
 		db_run(t->db, &set_state, V((int)ANNOUNCE_GOING, t->now, back));
 		post_start(t, post, t->now);
