@@ -43,6 +43,18 @@ read_languages(struct partners *p, const json_t *list)
 	return out;
 }
 
+static bool
+in_one_language(const json_t *text)
+{
+	static const char *const languages[] = {"en", "ar", "he"};
+	const char *words;
+
+	for (int i = 0; i < 3; i++)
+		if ((words = json_string_value(json_object_get(text, languages[i]))) && *words)
+			return true;
+	return false;
+}
+
 static const char *
 bad_partner(const json_t *o)
 {
@@ -63,8 +75,8 @@ bad_partner(const json_t *o)
 		if (!known[i] && key[0] != '_')
 			return "an unknown key; expected id kind name text site languages programmes alumni_programme";
 	}
-	if (!json_is_object(name) || !json_object_size(name))
-		return "expected a \"name\" in one language at least";
+	if (!in_one_language(name))
+		return "expected a \"name\" in en, ar or he at least";
 	if (site && strncmp(site, "https://", 8))
 		return "expected a \"site\" that begins with https://";
 	return NULL;

@@ -339,7 +339,7 @@ def backup_unit_is_accepted_and_hardened():
             with open("systemd/alumhub-bot-backup." + end) as f, \
                     open(os.path.join(folder, "alumhub-bot-backup." + end), "w") as out:
                 out.write(f.read().replace("ExecStart=/usr/bin/alumhub-bot", "ExecStart=/usr/bin/true"))
-            done = subprocess.run(["systemd-analyze", "verify", out.name], stdout=subprocess.PIPE,
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", out.name], stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True)
             assert done.returncode == 0 and not done.stdout.strip(), done.stdout
     done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "systemd/alumhub-bot-backup.service"],
