@@ -61,10 +61,11 @@ bad_partner(const json_t *o)
 	static const char *const known[] = {"id", "kind", "name", "text", "site", "languages",
 	    "programmes", "alumni_programme", NULL};
 	const char *site = json_string_value(json_object_get(o, "site")), *key;
+	const char *id = json_string_value(json_object_get(o, "id"));
 	const json_t *name = json_object_get(o, "name");
 	json_t *value;
 
-	if (!json_is_object(o) || !json_string_value(json_object_get(o, "id")))
+	if (!json_is_object(o) || !id || !*id)
 		return "expected an object with an \"id\"";
 	json_object_foreach((json_t *)(uintptr_t)o, key, value)
 	{
