@@ -245,7 +245,7 @@ follow(struct human *h)
 
 	script_line(step, h->twin ? h->twin->code : "", line, sizeof(line));
 	if (line[0] == '#')
-		choose(h, atoi(line + 1));
+		choose(h, (int)strtol(line + 1, NULL, 10));
 	else
 		speak(h, line);
 	if (!h->script[++h->step] || chance(30000))
