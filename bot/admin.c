@@ -20,11 +20,18 @@
 #include "core/join.h"
 #include "core/people.h"
 #include "io/control.h"
+#include "store/db.h"
 #include "store/seal.h"
 
 extern char **environ;
 
-enum { ASK_TIMEOUT_MS = 120000, USES_DEFAULT = 1, DAYS_DEFAULT = 14 };
+enum {
+	ASK_TIMEOUT_MS = 120000,
+	STARTING_WAIT_MS = 2000,
+	STARTING_STEP_MS = 20,
+	USES_DEFAULT = 1,
+	DAYS_DEFAULT = 14
+};
 
 /* ---- what is asked, in the service or here ---- */
 
@@ -135,14 +142,19 @@ admin_open(struct app *app, const char *line, struct buf *reply)
 int
 admin_ask(struct app *app, const char *line, struct buf *reply)
 {
+	const char *database = conf_text(app->conf, "bot", NULL, "database");
 	char path[1100];
 	int status;
 
 	snprintf(path, sizeof(path), "%s/control", app->state_folder);
-	if (!access(path, F_OK)) {
-		status = control_ask(path, line, ASK_TIMEOUT_MS, reply);
+	/* A service that starts or ends right now has its lock, and no socket. */
+	for (int waited = 0;; waited += STARTING_STEP_MS) {
+		status = access(path, F_OK) ? -1 : control_ask(path, line, ASK_TIMEOUT_MS, reply);
 		if (status >= 0)
 			return status;
+		if (waited >= STARTING_WAIT_MS || app->db || db_is_free(database))
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = STARTING_STEP_MS * 1000000L}, NULL);
 	}
 	status = admin_open(app, line, reply);
 	return status == EXIT_DONE ? admin_answer(app, line, reply) : status;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -22,6 +23,8 @@ enum {
 	READER_CACHE_KIB = 384,
 	CHECKPOINT_PAGES = 2000,   /* 8 MB of WAL: rare enough not to show in the 99th percentile */
 	WAL_KEPT_BYTES = 10000000, /* a longer WAL is cut back after its checkpoint */
+	LOCK_WAIT_MS = 1000,	   /* a service holds it for good, a command for a moment */
+	LOCK_STEP_MS = 20,
 	BUSY_MS = 2000,		   /* another process only looks, and shortly */
 	REASON_BYTES = 256,
 	SQL_SHOWN_BYTES = 80,
@@ -695,6 +698,18 @@ file_refused(const char *file, int e, char **why)
 	return full ? DB_FULL : DB_UNREADABLE;
 }
 
+/* A command such as `status` holds the lock for a moment: a service that starts then is not refused. */
+static bool
+lock_wait(int fd)
+{
+	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB); waited += LOCK_STEP_MS) {
+		if (errno != EWOULDBLOCK || waited >= LOCK_WAIT_MS)
+			return false;
+		nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000L}, NULL);
+	}
+	return true;
+}
+
 /* Also makes the file, so that only this user may ever read it. */
 static enum db_open_error
 lock_take(struct db *db, char **why)
@@ -706,7 +721,7 @@ lock_take(struct db *db, char **why)
 	db->lock_fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (db->lock_fd < 0) {
 		error = file_refused(file, errno, why);
-	} else if (flock(db->lock_fd, LOCK_EX | LOCK_NB)) {
+	} else if (!lock_wait(db->lock_fd)) {
 		*why = parts_say(
 		    "%s: another process holds this state (lock %s); expected to be alone",
 		    db->path, file);

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Running it: what a seized folder shows, the sheet of what is stored, an invented community, status for machines,
 the journal's fields, a clean stop with sends in the air."""
+import fcntl
 import glob
 import json
 import os
@@ -12,6 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -284,6 +286,20 @@ def ops_upgrade_keeps_a_copy_that_ends():
         os.utime(copies[0], (0, time.time() - 31 * 86400))
         assert s.run("chat", text="## +6h\nnoor: /help\n") == 0
         expect(glob.glob(s.path("state/bot.db.before-*")), [])
+
+
+def ops_a_moment_of_another_is_waited_for():
+    """`status` at a service's start holds the state for a moment: the service is not refused; a second one is."""
+    with State() as s:
+        assert s.run("invite", "--role", "admin") == 0, s.said
+        for words in (("chat",), ("status",), ("invite", "--role", "admin")):
+            with open(s.path("state/bot.db.lock"), "rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                threading.Timer(0.3, fcntl.flock, (lock, fcntl.LOCK_UN)).start()
+                assert s.run(*words, text="noor: /help\n") == 0, (words, s.said)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                expect(s.run(*words, text="noor: /help\n"), 1)
+                assert "another process holds this state" in s.said, s.said
 
 
 def main():
