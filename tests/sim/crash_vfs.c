@@ -242,11 +242,15 @@ file_shrink(struct disk_file *f, size_t size)
 
 /* ---- power ---- */
 
+static void (*each)(void);
+
 /* SQLITE_OK, or why this change to the disk does not happen; *cut: it is the last, half done. */
 static int
 operation(bool *cut)
 {
 	*cut = false;
+	if (each && !disk.off)
+		each();
 	if (disk.off)
 		return SQLITE_IOERR;
 	disk.operations++;
@@ -361,6 +365,12 @@ crash_vfs_new(uint64_t seed)
 	disk.operations = 0;
 	faults_clear();
 	dice_seed(seed);
+}
+
+void
+crash_vfs_each(void (*fn)(void))
+{
+	each = fn;
 }
 
 int64_t

@@ -25,11 +25,13 @@ void crash_vfs_cut(void);
 bool crash_vfs_is_off(void);
 /* Decides what the cut has left. Connections of before must have been closed. */
 void crash_vfs_power_on(uint64_t seed);
-/* Only the process ended: everything that was written is there, and what was not synced may still be
- * lost with the next cut. Connections of before must have been closed. */
+/* Only the process ended: everything that was written is there, and what was not synced may still
+ * be lost with the next cut. Connections of before must have been closed. */
 void crash_vfs_killed(void);
 /* That operation from now fails with an I/O error, once or, with `for_ever`, all after it too. */
 void crash_vfs_fail_after(int64_t operations, bool for_ever);
+/* Called before every change to the disk; NULL: no more. */
+void crash_vfs_each(void (*fn)(void));
 /* The disk's size in bytes: beyond it SQLITE_FULL; 0: endless. */
 void crash_vfs_room(int64_t bytes);
 /* The disk as it is (all synced), to start again from; free with crash_vfs_image_free. */

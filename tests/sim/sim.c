@@ -2,6 +2,7 @@
  * sim [--seed N] [--runs N] [--seconds N] [--days N] [--people N] [--crowd N] [--cuts N]
  *     [--quiet-world] [--no-matrix] [--no-encryption] [--normal] [--nth-exchange N] [--nth-disk N]
  *     [--nth-kill N] [--nth-memory N] [--for-ever] [--verbose]
+ * sim --announce N [--every N] [--jobs N] [--no-encryption] [--seed N]
  * sim --power-cuts N [--normal] [--seed N]
  * Runs of so many days of bot and people, one seed after another; the last line counts them. Exit
  * status 1 as soon as something does not hold; the line says with which arguments it comes again.
@@ -72,9 +73,8 @@ become_calm(void)
 	trace("calm");
 }
 
-/* One run; true when everything held. */
-static bool
-run(const struct sim_options *options)
+static void
+begin(const struct sim_options *options)
 {
 	sim = (struct sim){.o = *options, .random = options->seed, .trace = 14695981039346656037u};
 	/* Each seed begins in another week of the years 2026 to 2029. */
@@ -85,6 +85,23 @@ run(const struct sim_options *options)
 	telegram_world_begin();
 	matrix_world_begin();
 	bot_begin();
+}
+
+static void
+end(void)
+{
+	bot_end();
+	agenda_clear();
+	telegram_world_end();
+	matrix_world_end();
+	check_end();
+}
+
+/* One run; true when everything held. */
+static bool
+run(const struct sim_options *options)
+{
+	begin(options);
 	people_begin();
 	bot_start();
 	if (options->nth_disk)
@@ -107,11 +124,7 @@ run(const struct sim_options *options)
 		check_settled();
 	if (sim.alive)
 		rules_flows(total.flows);
-	bot_end();
-	agenda_clear();
-	telegram_world_end();
-	matrix_world_end();
-	check_end();
+	end();
 	return !sim.failure[0];
 }
 
@@ -170,6 +183,12 @@ arguments(int argc, char **argv, struct sim_options *o)
 			o->power_cuts = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--seconds"))
 			o->seconds = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--announce"))
+			o->announce = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--every"))
+			o->every = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--jobs"))
+			o->jobs = (int)number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--crowd"))
 			o->crowd = (int)number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--no-matrix"))
@@ -197,8 +216,15 @@ arguments(int argc, char **argv, struct sim_options *o)
 		else
 			return 0;
 	}
-	return o->people >= 1 && o->crowd >= 0 && o->people + o->crowd <= SIM_PEOPLE_MOST ? runs
-											   : 0;
+	if (o->announce) {
+		o->faults = false;
+		o->cuts_a_year = 0;
+	}
+	return o->people >= 1 && o->announce >= 0 && o->announce < SIM_PEOPLE_MOST - 2 &&
+		       o->every >= 1 && o->jobs >= 1 && o->crowd >= 0 &&
+		       o->people + o->crowd <= SIM_PEOPLE_MOST
+		   ? runs
+		   : 0;
 }
 
 static void
@@ -248,17 +274,29 @@ log_nothing(void *ctx, enum log_level level, const char *text)
 	(void)text;
 }
 
+static int
+announced(const struct sim_options *o)
+{
+	int code;
+
+	begin(o);
+	code = announce_main(seconds);
+	end();
+	return code;
+}
+
 int
 main(int argc, char **argv)
 {
-	struct sim_options o = {
-	    .seed = 1,
+	struct sim_options o = {.seed = 1,
 	    .days = 28,
 	    .people = 12,
 	    .crowd = 30,
 	    .matrix = true,
 	    .encryption = true,
 	    .faults = true,
+	    .every = 1,
+	    .jobs = 1,
 	    .cuts_a_year = 100};
 	int64_t runs = arguments(argc, argv, &o);
 	double begun = seconds();
@@ -276,6 +314,8 @@ main(int argc, char **argv)
 		return cuts_main(o.power_cuts, o.normal, o.seed);
 	if (!o.verbose)
 		log_to(log_nothing, NULL);
+	if (good && o.announce)
+		return announced(&o);
 	for (int64_t i = 0; i < runs && good; i++, o.seed++) {
 		if (i && o.seconds && seconds() - begun > (double)o.seconds)
 			break;

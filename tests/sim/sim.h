@@ -13,6 +13,7 @@
  *   sim_rules.c     PRODUCT.md's ground rules
  *   sim_checks.c    what must hold, always and once the faults have stopped
  *   sim_memory.c    SQLite's memory, which runs out
+ *   sim_announce.c  one announcement to many, and kill -9 at every phase of every delivery
  *   sim_cuts.c      power cuts by the million, without a bot
  *   sim.c           arguments, one run after another
  */
@@ -29,23 +30,26 @@ struct http_request;
 struct shipment;
 struct outcome;
 
-enum { SIM_PEOPLE_MOST = 128, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_POISON = 50 };
+enum { SIM_PEOPLE_MOST = 256, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_POISON = 50 };
 
 struct sim_options {
 	uint64_t seed;
 	int days, people;
-	int crowd;	 /* who says yes to meetings and sleeps: cards need a membership of thirty */
-	bool matrix;	 /* some are on Matrix, */
-	bool encryption; /* and some of them encrypt */
-	bool faults;  /* network, disk and power; off: a quiet world */
-	bool normal;  /* the control: PRAGMA synchronous=NORMAL */
-	bool verbose; /* the whole trace on standard output */
+	int crowd;   /* who says yes to meetings and sleeps: cards need a membership of thirty */
+	bool matrix; /* some are on Matrix, */
+	bool encryption;    /* and some of them encrypt */
+	bool faults;	    /* network, disk and power; off: a quiet world */
+	bool normal;	    /* the control: PRAGMA synchronous=NORMAL */
+	bool verbose;	    /* the whole trace on standard output */
 	int64_t power_cuts; /* only these, without a bot */
 	int64_t seconds;    /* no new run begins after that; 0: all runs */
 	int64_t cuts_a_year;
 	int64_t nth_exchange; /* that HTTP exchange fails (with `for_ever` all after it); 0: none */
 	int64_t nth_disk;     /* that disk operation fails; 0: none */
 	int64_t nth_kill;     /* the process is killed at that one */
+	int announce;	      /* only one announcement, to so many */
+	int64_t every;	      /* the bot is killed at one moment in so many */
+	int jobs;	      /* and so many killed ones run at a time */
 	int64_t nth_memory;   /* SQLite's nth allocation fails */
 	bool for_ever;
 };
@@ -72,7 +76,8 @@ extern struct sim {
 	bool calm;  /* no faults any more: all must settle */
 	struct db *db;
 	struct engine *engine;
-	int64_t shipment; /* whose request is being made or answered now; 0: none */
+	int64_t cut_off_ms; /* until then nothing that is in the air arrives */
+	int64_t shipment;   /* whose request is being made or answered now; 0: none */
 	char failure[SIM_LINE];
 } sim;
 
@@ -102,8 +107,7 @@ void violated(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* What the world answers: called when the request arrives at the server; `answer` may be called at
  * once or later, exactly once, with NULL for a connection that is cut. */
 struct exchange;
-void telegram_serve(
-    struct exchange *exchange, const char *method, const char *body, size_t length);
+void telegram_serve(struct exchange *exchange, const char *method, const char *body, size_t length);
 void matrix_serve(struct exchange *exchange, const char *method, const char *path,
     const char *token, const char *body, size_t length);
 /* A Retry-After header for the answer that comes. */
@@ -183,6 +187,22 @@ void memory_hook(void);
 /* SQLite's nth allocation from now fails, with `for_ever` all after it too; 0: none. */
 void memory_fail_after(int64_t allocations, bool for_ever);
 int64_t memory_count(void);
+
+/* ---- sim_announce.c ---- */
+
+enum moment {
+	MOMENT_DISK,	  /* a change to the disk is being made */
+	MOMENT_COMMITTED, /* a delivery is taken up and not handed over */
+	MOMENT_IN_AIR,
+	MOMENT_TAKEN,	 /* the server has it, the bot no answer */
+	MOMENT_ANSWERED, /* the answer is there and not committed */
+	MOMENT_COUNT
+};
+/* A delivery has come that far: here the bot may be killed. */
+void announce_moment(enum moment moment, int64_t shipment);
+void announce_arrived(int64_t shipment, int64_t chat);
+/* The announcement of sim.o; 1 when something did not hold. The world has begun. */
+int announce_main(double (*seconds)(void));
 
 /* ---- sim_cuts.c ---- */
 

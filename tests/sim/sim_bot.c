@@ -296,7 +296,9 @@ seen_gone(void *engine, struct transport *transport, int64_t id, const struct ou
 {
 	if (sim.alive && !sim.dying)
 		check_gone(id, outcome);
-	engine_up.gone(engine, transport, id, outcome);
+	announce_moment(MOMENT_ANSWERED, id);
+	if (!sim.dying)
+		engine_up.gone(engine, transport, id, outcome);
 }
 
 static void
@@ -318,6 +320,9 @@ seen_send(struct transport *transport, const struct shipment *shipment)
 	if (sim.dying)
 		return; /* the process is no more */
 	check_shipped(shipment->id, shipment, port_of(transport) == &bot.ports[1]);
+	announce_moment(MOMENT_COMMITTED, shipment->id);
+	if (sim.dying)
+		return;
 	sim.shipment = shipment->id;
 	port_of(transport)->inner->send(transport, shipment);
 	sim.shipment = 0;
@@ -446,7 +451,7 @@ add_matrix(void)
 			       .key = key,
 			       .encryption = sim.o.encryption,
 			       .allow_servers = everywhere,
-			       .per_second = 1,
+			       .per_second = sim.o.announce ? 50 : 1,
 			       .connections = 8,
 			       .poll_ms = MATRIX_POLL_MS}));
 }
@@ -459,7 +464,7 @@ add_telegram(void)
 	    .api_root = "http://127.0.0.1:1",
 	    .token = token,
 	    .token_length = sizeof(token) - 1,
-	    .per_second = 25,
+	    .per_second = sim.o.announce ? 100 : 25,
 	    .per_chat_second = 1,
 	    .connections = 8};
 
@@ -542,6 +547,8 @@ tear_down(void)
 void
 bot_die(const char *how, bool power)
 {
+	int64_t late_ms = 0;
+
 	if (!sim.alive)
 		return;
 	trace("die %s", how);
@@ -556,8 +563,9 @@ bot_die(const char *how, bool power)
 		lose_power();
 	else
 		crash_vfs_killed();
-	agenda_add(sim.now_ms + 1000 + (chance(50000) ? dice_below(40 * 3600 * 1000) : 0), false,
-	    start_again, NULL, NULL);
+	if (!sim.o.announce && chance(50000))
+		late_ms = dice_below(40 * 3600 * 1000);
+	agenda_add(sim.now_ms + 1000 + late_ms, false, start_again, NULL, NULL);
 }
 
 void

@@ -209,6 +209,7 @@ ledger_arrived(int64_t shipment, int64_t chat)
 	const struct seen *s = seen_of(shipment);
 
 	arrival_of(shipment)->count++;
+	announce_arrived(shipment, chat);
 	if (!s)
 		return;
 	if (arrival_of(shipment)->count > arrivals_most(s)) {

@@ -189,6 +189,10 @@ arrives(void *ctx)
 {
 	struct exchange *x = ctx;
 
+	if (sim.now_ms < sim.cut_off_ms) {
+		exchange_leave(x);
+		return;
+	}
 	sim.counts.requests++;
 	if (fault(3000))
 		exchange_answer(x, 502, "<html><h1>502 Bad Gateway</h1></html>");
@@ -198,6 +202,7 @@ arrives(void *ctx)
 		matrix_serve(x, x->method, x->path, x->token, x->body, x->length);
 	else
 		telegram_serve(x, x->path, x->body, x->length);
+	announce_moment(MOMENT_TAKEN, x->shipment);
 	exchange_leave(x);
 }
 
@@ -235,6 +240,7 @@ depart(struct http_call *call)
 		; /* lost on the way there: the bot waits for its time-out */
 	else
 		exchange_at(x, latency_ms(), false, arrives);
+	announce_moment(MOMENT_IN_AIR, x->shipment);
 	exchange_leave(x); /* the queue's */
 }
 
@@ -366,6 +372,13 @@ copy_address(struct exchange *x, const struct http_request *request)
 	x->token = memory_string(request->token ? request->token : "");
 }
 
+/* Transaction ids begin with it. */
+static int64_t
+matrix_shipment(const char *path)
+{
+	return strstr(path, "/send/m.room.") ? strtoll(strrchr(path, '/') + 1, NULL, 10) : 0;
+}
+
 struct http_call *
 http_send(struct http_lane *lane, const struct http_request *request)
 {
@@ -381,7 +394,7 @@ http_send(struct http_lane *lane, const struct http_request *request)
 	x->call = call;
 	copy_address(x, request);
 	copy_body(x, request);
-	x->shipment = sim.shipment;
+	x->shipment = x->matrix ? matrix_shipment(x->path) : sim.shipment;
 	*lane->last = call;
 	lane->last = &call->next;
 	lane_poke(lane);
