@@ -46,7 +46,7 @@ class Telegram:
 
 
 class Matrix:
-    sign, people = "!", 60
+    sign, people = "!", 200 if os.environ.get("LONG") else 60
 
     def __init__(self):
         self.server = matrix_bot.Homeserver()

@@ -76,6 +76,8 @@ extern struct sim {
 	bool calm;  /* no faults any more: all must settle */
 	struct db *db;
 	struct engine *engine;
+	int64_t clock_off_ms, jumped_ms; /* the machine's clock is so wrong, since then */
+	bool disk_full;
 	int64_t cut_off_ms; /* until then nothing that is in the air arrives */
 	int64_t shipment;   /* whose request is being made or answered now; 0: none */
 	char failure[SIM_LINE];
@@ -97,6 +99,8 @@ bool agenda_step(int64_t until_ms);
 void agenda_clear(void);
 /* Something fails on purpose in this world. */
 bool troubled(void);
+/* What the machine's clock says. */
+int64_t wall_ms(void);
 /* A line of the trace. */
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Something does not hold: said with seed and moment; the run ends. */

@@ -26,11 +26,12 @@ enum { CORA, DANA, FIRST, SLOTS = 8, MINUTE_MS = 60000 };
 
 static const char words_sent[] = "The bus leaves at eight from the north gate";
 
-/* How a copy is killed: the process alone, with what it had in the air, or the machine. */
-enum end { END_KILLED, END_CUT_OFF, END_POWER, END_COUNT };
+/* What befalls a copy: the process is killed, with what it had in the air, with the machine; the
+ * disk is full for a while; the clock jumps into the night, or back. */
+enum end { END_KILLED, END_CUT_OFF, END_POWER, END_FULL, END_AHEAD, END_BACK, END_COUNT };
 
 static const char *const moment_names[] = {"disk", "committed", "in_air", "taken", "answered"};
-static const char *const end_names[] = {"killed", "cut_off", "power"};
+static const char *const end_names[] = {"killed", "cut_off", "power", "full", "ahead", "back"};
 
 /* What all copies add up. */
 static struct sums {
@@ -66,6 +67,48 @@ wait_for_copies(int most)
 	}
 }
 
+static void
+disk_has_room(void *ctx)
+{
+	(void)ctx;
+	sim.disk_full = false;
+	crash_vfs_room(0);
+}
+
+static void
+befall(enum end end)
+{
+	enum {
+		FULL_MS = 10 * MINUTE_MS,
+		AHEAD_MS = 13 * 60 * MINUTE_MS,
+		BACK_MS = 3 * 60 * MINUTE_MS
+	};
+
+	sim.jumped_ms = sim.now_ms;
+	switch (end) {
+	case END_FULL:
+		sim.disk_full = true;
+		crash_vfs_room(1);
+		agenda_add(sim.now_ms + FULL_MS, false, disk_has_room, NULL, NULL);
+		return;
+	case END_AHEAD:
+		sim.clock_off_ms = AHEAD_MS;
+		return;
+	case END_BACK:
+		sim.clock_off_ms = -BACK_MS;
+		return;
+	case END_CUT_OFF:
+		sim.cut_off_ms = sim.now_ms + 500;
+		break;
+	case END_KILLED:
+	case END_POWER:
+	case END_COUNT:
+		break;
+	}
+	sim.dying = true;
+	crash_vfs_cut();
+}
+
 /* True in the copy. */
 static bool
 copy(enum moment moment, int64_t shipment, enum end end)
@@ -89,11 +132,8 @@ copy(enum moment moment, int64_t shipment, enum end end)
 	here.moment = moment;
 	here.shipment = shipment;
 	here.end = end;
-	if (end == END_CUT_OFF)
-		sim.cut_off_ms = sim.now_ms + 500;
-	sim.dying = true;
 	crash_vfs_each(NULL);
-	crash_vfs_cut();
+	befall(end);
 	return true;
 }
 
@@ -265,7 +305,7 @@ look_at_all(void)
 	struct post_report r, counted = {0};
 	int most = sim.o.people - FIRST;
 
-	for (int tries = 0; tries < 60 && (r = report_now()).stage < POST_STOPPED; tries++)
+	for (int tries = 0; tries < 24 * 60 && (r = report_now()).stage < POST_STOPPED; tries++)
 		live(MINUTE_MS);
 	if (r.stage != POST_DONE)
 		violated("it does not come to its end: stage %d", (int)r.stage);

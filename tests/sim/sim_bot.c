@@ -134,7 +134,7 @@ static int64_t
 now_ms(void *ctx)
 {
 	(void)ctx;
-	return sim.now_ms;
+	return wall_ms();
 }
 
 static void
@@ -150,8 +150,8 @@ static void
 wake(void *ctx, int64_t at_ms)
 {
 	(void)ctx;
-	if (at_ms > sim.now_ms) {
-		timer_start(bot.timer, at_ms - sim.now_ms);
+	if (at_ms > wall_ms()) {
+		timer_start(bot.timer, at_ms - wall_ms());
 	} else if (!bot.soon) {
 		bot.soon = true;
 		loop_soon(bot.loop, tick, NULL);
@@ -417,7 +417,7 @@ open_state(void)
 	enum db_open_error error = db_open(&sim.db, &options, &why);
 
 	if (error != DB_OK) {
-		if (!crash_vfs_is_off() && !sim.o.nth_disk && !sim.o.nth_memory)
+		if (!crash_vfs_is_off() && !sim.disk_full && !sim.o.nth_disk && !sim.o.nth_memory)
 			violated("the state does not open: %s", why ? why : "?");
 		sim.db = NULL;
 	}

@@ -52,6 +52,12 @@ troubled(void)
 	       sim.o.nth_kill || sim.o.nth_memory;
 }
 
+int64_t
+wall_ms(void)
+{
+	return sim.now_ms + sim.clock_off_ms;
+}
+
 /* ---- trace ---- */
 
 void
@@ -234,14 +240,14 @@ int64_t
 loop_wall_ms(const struct loop *loop)
 {
 	(void)loop;
-	return sim.now_ms;
+	return wall_ms();
 }
 
 int64_t
 loop_wall_s(const struct loop *loop)
 {
 	(void)loop;
-	return sim.now_ms / 1000;
+	return wall_ms() / 1000;
 }
 
 void

@@ -284,6 +284,35 @@ announce_of_an_hour_that_comes_twice_keeps_the_one_chosen(void **state)
 	}
 }
 
+/* In the grace, with a promised hour to come, or afterwards: once, and not before its time. */
+static void
+announce_over_a_clock_that_jumps_goes_out_once(void **state)
+{
+	(void)state;
+	for (int hours = -5; hours <= 4; hours += 3)
+		for (int promised = 0; promised < 2; promised++) {
+			struct world *w = coordinators();
+			int64_t due = MONDAY_NOON_S + 3 * 3600;
+
+			hands_in(w, promised ? "19/10/2026 18:00" : "#2");
+			world_presses(w, "dana", looks(w, "dana"), 1);
+			world_pass(w, 20);
+			w->now_ms += hours * 3600 * 1000LL;
+			world_settle(w);
+			world_pass(w, 30);
+			if (promised && w->now_ms / 1000 < due)
+				assert_int_equal(announced(w), 0);
+			world_pass(w, 9 * 3600);
+			assert_int_equal(announced(w), 1);
+			/* Back over its moment: it is not sent a second time. */
+			w->now_ms -= 10 * 3600 * 1000LL;
+			world_restart(w);
+			world_pass(w, DAY);
+			assert_int_equal(announced(w), 0);
+			world_free(w);
+		}
+}
+
 /* ---- files ---- */
 
 static void
@@ -442,6 +471,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(announce_training_cannot_send),
     cmocka_unit_test(announce_after_a_long_silence_wants_the_code),
     cmocka_unit_test(announce_keeps_the_wall_time_over_a_change_of_the_clocks),
+    cmocka_unit_test(announce_over_a_clock_that_jumps_goes_out_once),
 };
 
 UNIT_RUN(tests)

@@ -234,6 +234,62 @@ post_waits_for_its_moment_and_for_the_morning(void **state)
 	world_free(w);
 }
 
+/* An evening's outage, or a clock put right: what was taken up is not sent in the night. */
+static void
+post_taken_up_before_the_night_waits_for_the_morning(void **state)
+{
+	(void)state;
+	for (int killed = 0; killed < 2; killed++) {
+		struct world *w = members();
+		struct order o;
+
+		w->fate.fate = (enum fate)HOLD;
+		o = begins(w, (struct order){0});
+		world_settle(w);
+		assert_int_equal(w->count, AIR);
+		w->now_ms += 11 * 3600 * 1000; /* two at night there */
+		w->fate.fate = FATE_SENT;
+		if (killed)
+			world_crash(w);
+		else
+			world_land(w, w->fate);
+		world_pass(w, 3600);
+		assert_true(given(w, OP_SEND) <= AIR);
+		assert_int_equal(report(w, &o).waiting, PEOPLE - AIR);
+		world_pass(w, 8 * 3600);
+		assert_int_equal(report(w, &o).stage, POST_DONE);
+		assert_int_equal(report(w, &o).delivered + report(w, &o).doubt, PEOPLE);
+		once_each(w);
+		world_free(w);
+	}
+}
+
+/* The clock of the machine is put forward or back by hours while it goes out. */
+static void
+post_over_a_clock_that_jumps_reaches_everybody_once(void **state)
+{
+	(void)state;
+	for (int hours = -6; hours <= 6; hours += 3) {
+		struct world *w = members();
+		struct order o;
+
+		w->fate.fate = (enum fate)HOLD;
+		o = begins(w, (struct order){0});
+		world_settle(w);
+		w->now_ms += hours * 3600 * 1000LL;
+		w->fate.fate = FATE_SENT;
+		world_land(w, w->fate);
+		world_pass(w, 7 * 3600);
+		w->now_ms -= 2 * hours * 3600 * 1000LL;
+		world_pass(w, 24 * 3600);
+		assert_int_equal(report(w, &o).stage, POST_DONE);
+		assert_int_equal(report(w, &o).delivered, PEOPLE);
+		assert_int_equal(given(w, OP_SEND), PEOPLE);
+		once_each(w);
+		world_free(w);
+	}
+}
+
 static void
 post_counts_who_is_skipped_and_why(void **state)
 {
@@ -699,6 +755,8 @@ post_choices_are_pressed_and_typed_by_everybody(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(post_reaches_everybody_once_in_their_language),
     cmocka_unit_test(post_waits_for_its_moment_and_for_the_morning),
+    cmocka_unit_test(post_taken_up_before_the_night_waits_for_the_morning),
+    cmocka_unit_test(post_over_a_clock_that_jumps_reaches_everybody_once),
     cmocka_unit_test(post_counts_who_is_skipped_and_why),
     cmocka_unit_test(post_is_its_own_features),
     cmocka_unit_test(post_stop_lets_only_what_is_in_the_air_arrive),
