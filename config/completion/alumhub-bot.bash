@@ -2,7 +2,7 @@
 _alumhub_bot()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command= i
-	local commands="run chat check invite status backup restore erase egress version"
+	local commands="run chat check invite status backup restore erase load-demo schema egress version"
 
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do

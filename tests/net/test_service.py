@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 UNITS = {"alumhub-bot": 1.1, "alumhub-egress": 1.0, "alumhub-bot-backup": 0.3}  # the exposure that must not be passed
+BOT = "build/alumhub-bot"
 SPLIT = 0.2  # of the bot with the drop-in split.conf
 FILES = """usr/bin/alumhub-bot usr/bin/alumhub-picture usr/lib/systemd/system/alumhub-bot.service
 usr/lib/systemd/system/alumhub-egress.service usr/lib/systemd/system/alumhub-egress.socket
@@ -90,12 +91,26 @@ def service_is_installed_whole():
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def service_every_command_is_in_the_manual_and_completes():
+    usage = run(BOT, "--help").stdout
+    commands = set(re.findall(r"^  ([a-z-]+)\b", usage, re.M)) | set(re.findall(r"\| ([a-z-]+) FILE", usage))
+    assert {"run", "restore", "load-demo", "schema", "egress"} <= commands and len(commands) > 11, commands
+    places = {path: open(path).read().replace("\\-", "-")
+              for path in glob.glob("config/completion/*") + glob.glob("**/alumhub-bot.8", recursive=True)}
+    assert len(places) == 3, places.keys()
+    for path, text in places.items():
+        missing = [c for c in sorted(commands) if not re.search(r"(?<![\w-])%s(?![\w-])" % c, text)]
+        assert not missing, "%s: not there: %s" % (path, missing)
+    done = run("bash", "-c", ". config/completion/alumhub-bot.bash; COMP_WORDS=(alumhub-bot l); COMP_CWORD=1; "
+               "_alumhub_bot; echo ${COMPREPLY[@]}")
+    assert done.stdout == "load-demo\n", done.stdout
+
+
 bad = 0
 only = os.environ.get("ONLY", "")
 tests = [f for name, f in list(globals().items()) if name.startswith("service_")]
 for number, test in enumerate([t for t in tests if only in t.__name__], 1):
-    needs = "build/alumhub-bot" if test is service_is_installed_whole else shutil.which(
-        "systemd-analyze")
+    needs = BOT if "installed" in test.__name__ or "command" in test.__name__ else shutil.which("systemd-analyze")
     if not needs or not os.path.exists(needs):
         print("ok %d - %s # skip %s is not there" % (number, test.__name__, needs or "systemd"))
         continue
