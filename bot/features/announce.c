@@ -31,6 +31,15 @@ static const char *const steps[] = {
     "CREATE INDEX announcement_post ON announcement(post);",
     "ALTER TABLE announcement ADD COLUMN later INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE announcement ADD COLUMN rooms TEXT NOT NULL DEFAULT '';",
+    /* Whatever path leads there: nothing is planned or goes out without a second person's yes; only
+       taking back needs none. */
+    "CREATE TRIGGER announcement_new BEFORE INSERT ON announcement WHEN NEW.state <> 0 BEGIN"
+    " SELECT raise(ABORT, 'an announcement begins unapproved'); END;"
+    "CREATE TRIGGER announcement_yes BEFORE UPDATE OF state ON announcement"
+    " WHEN NEW.state IN (1, 2, 4) AND NEW.state <> OLD.state"
+    " AND NOT (NEW.approval = 0 AND NEW.original <> 0)"
+    " AND NOT EXISTS (SELECT 1 FROM approval p WHERE p.id = NEW.approval AND p.state = 1)"
+    " BEGIN SELECT raise(ABORT, 'no second person'); END;",
     NULL,
 };
 #define RETENTION "[retention] audit days"

@@ -40,8 +40,9 @@ static const struct column columns[] = {
 static const struct schema schema = {"digest", steps, columns};
 
 static struct sql take = {
-    "UPDATE announcement SET state = 4, due = ?1 WHERE id IN (SELECT id FROM announcement"
-    " WHERE state = 1 AND digest = 1 AND due <= ?2 ORDER BY id LIMIT ?3)"};
+    "UPDATE announcement SET state = 4, due = ?1 WHERE id IN (SELECT a.id FROM announcement a"
+    " JOIN approval p ON p.id = a.approval AND p.state = 1" /* void when two turned out to be one */
+    " WHERE a.state = 1 AND a.digest = 1 AND a.due <= ?2 ORDER BY a.id LIMIT ?3)"};
 static struct sql items = {
     "SELECT id FROM announcement WHERE state = 4 AND due = ? AND digest = 1 ORDER BY id LIMIT ?"};
 static struct sql readers = {

@@ -182,6 +182,164 @@ announce_linked_account_of_the_author_is_no_second_person(void **state)
 	}
 }
 
+/* The same while it waits for the weekly digest. */
+static void
+announce_linked_account_is_no_second_person_for_the_digest(void **state)
+{
+	(void)state;
+	for (int linked = 0; linked < 2; linked++) {
+		struct world *w = coordinators();
+
+		hands_in(w, "#1");
+		world_presses(w, "twin", looks(w, "twin"), 1);
+		assert_int_equal(world_number(w, "SELECT state FROM announcement"), 1);
+		if (linked)
+			assert_true(engine_turn(w->engine, merge_turn, NULL));
+		world_pass(w, 8 * DAY);
+		assert_int_equal(announced(w) > 0, !linked);
+		assert_int_equal(world_number(w, "SELECT state FROM announcement"), linked ? 1 : 4);
+		world_free(w);
+	}
+}
+
+static void
+late_turn(struct turn *t, void *ctx)
+{
+	int64_t late = *(int64_t *)ctx;
+
+	people_join(t, late, "arava");
+	people_grant(t, late, COORDINATORS, "arava");
+	people_merge(t, late, CORA);
+}
+
+/* Another account of the author's that holds the role only after it was handed in. */
+static void
+announce_account_with_the_role_later_is_no_second_person(void **state)
+{
+	struct world *w = coordinators();
+	int64_t late = READER + 1;
+	struct sent *dana;
+
+	(void)state;
+	hands_in(w, "#2");
+	world_says(w, "late", "/help");
+	assert_true(engine_turn(w->engine, late_turn, &late));
+	dana = looks(w, "dana");
+	TYPES(w, "late", "/approve", "#1");
+	world_presses(w, "late", world_last(w, "late"), 1);
+	world_presses(w, "late", dana, 1);
+	world_pass(w, 3600);
+	assert_int_equal(announced(w), 0);
+	assert_int_equal(world_number(w, "SELECT state FROM approval"), 0);
+	world_free(w);
+}
+
+/* Made-up buttons, another's button with a letter changed, and the code of the role typed. */
+static void
+announce_author_forges_no_yes(void **state)
+{
+	struct world *w = coordinators();
+	struct sent *dana, made_up;
+	char line[60];
+
+	(void)state;
+	hands_in(w, "#2");
+	dana = looks(w, "dana");
+	for (size_t i = 0; i < strlen(dana->set); i++) {
+		made_up = *dana;
+		made_up.set[i] = dana->set[i] == 'A' ? 'B' : 'A';
+		world_presses(w, "cora", &made_up, 1);
+	}
+	for (const char *const *text = (const char *const[]){"announce.give.1", "announce.give 1",
+		 "/announce.give 1", "/approve 1", "#1", "1", NULL};
+	     *text; text++)
+		world_says(w, "cora", *text);
+	snprintf(line, sizeof(line), "/start %s", code);
+	TYPES(w, "cora", line, "#1", "/approve", code, "#1");
+	world_pass(w, 3600);
+	assert_int_equal(announced(w), 0);
+	assert_int_equal(world_number(w, "SELECT state FROM approval"), 0);
+	world_free(w);
+}
+
+struct change {
+	int64_t person;
+	bool erase;
+};
+
+static void
+second_goes_turn(struct turn *t, void *ctx)
+{
+	struct change *c = ctx;
+
+	if (c->erase)
+		people_erase(t, c->person);
+	else
+		people_revoke(t, c->person, COORDINATORS, "arava");
+}
+
+/* The second person leaves or loses the role: before the press it is no yes; a yes that was given
+ * stays theirs, and the author gets nothing by it. */
+static void
+announce_second_person_who_goes_gives_the_author_nothing(void **state)
+{
+	(void)state;
+	for (int erase = 0; erase < 2; erase++)
+		for (int after = 0; after < 2; after++) {
+			struct world *w = coordinators();
+			struct change c = {DANA, erase};
+			struct sent card;
+
+			hands_in(w, "#2");
+			card = *looks(w, "dana");
+			if (after)
+				world_presses(w, "dana", &card, 1);
+			assert_true(engine_turn(w->engine, second_goes_turn, &c));
+			if (!after) {
+				world_presses(w, "dana", &card, 1);
+				TYPES(w, "dana", "/approve", "#1");
+			}
+			world_presses(w, "cora", &card, 1);
+			TYPES(w, "cora", "/approve", "#1");
+			world_pass(w, 3600);
+			assert_int_equal(announced(w), after);
+			assert_int_equal(world_number(w, "SELECT state FROM approval"), after);
+			world_free(w);
+		}
+}
+
+static void
+sql_turn(struct turn *t, void *ctx)
+{
+	db_run(t->db, ctx, NONE);
+}
+
+/* Past all code: the tables refuse. */
+static void
+announce_tables_refuse_what_no_second_person_approved(void **state)
+{
+	static struct sql cheats[] = {{"UPDATE approval SET state = 1, approver = author"},
+	    {"UPDATE approval SET state = 1"}, {"UPDATE approval SET approver = author"},
+	    {"INSERT INTO approval(kind, subject, author, access, org, digest, opened, expires,"
+	     " state, approver) SELECT kind, subject, 2, access, org, digest, opened, expires, 1,"
+	     " 1 FROM approval"},
+	    {"UPDATE announcement SET state = 1"}, {"UPDATE announcement SET state = 2"},
+	    {"UPDATE announcement SET state = 4"},
+	    {"INSERT INTO announcement(org, wide, class, digest, made, due, wall, zone, audience,"
+	     " state) SELECT org, wide, class, digest, made, due, wall, zone, audience, 2 FROM"
+	     " announcement"}};
+	struct world *w = coordinators();
+
+	(void)state;
+	hands_in(w, "#2");
+	for (size_t i = 0; i < sizeof(cheats) / sizeof(*cheats); i++)
+		if (engine_turn(w->engine, sql_turn, &cheats[i]))
+			fail_msg("done: %s", cheats[i].text);
+	world_pass(w, 3600);
+	assert_int_equal(announced(w), 0);
+	world_free(w);
+}
+
 /* ---- what is approved ---- */
 
 static void
@@ -466,6 +624,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(announce_training_group_is_joined_by_a_link),
     cmocka_unit_test(announce_goes_out_after_a_second_persons_yes),
     cmocka_unit_test(announce_author_can_never_approve),
+    cmocka_unit_test(announce_author_forges_no_yes),
+    cmocka_unit_test(announce_account_with_the_role_later_is_no_second_person),
+    cmocka_unit_test(announce_linked_account_is_no_second_person_for_the_digest),
+    cmocka_unit_test(announce_second_person_who_goes_gives_the_author_nothing),
+    cmocka_unit_test(announce_tables_refuse_what_no_second_person_approved),
     cmocka_unit_test(announce_linked_account_of_the_author_is_no_second_person),
     cmocka_unit_test(announce_of_other_words_does_not_go_out),
     cmocka_unit_test(announce_training_cannot_send),
