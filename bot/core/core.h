@@ -110,6 +110,8 @@ struct network {
 	int64_t due_ms[RANKS];	 /* when the first row waiting in the database is due */
 	int64_t silent_until_ms; /* until then some chat may not be sent to */
 	int64_t came_ms; /* last successful batch or health */
+	int64_t heard_s; /* when events last came; 0: never, as far as is known */
+	int64_t away_from_s, away_to_s; /* the last long time without: late.c */
 	int64_t alarm_ms; /* when its health is worth an alarm, or its end; INT64_MAX: never */
 	bool alarmed;
 	bool lost; /* was away for so long that messages are lost: said once */
@@ -329,6 +331,14 @@ void converse_stale(struct turn *t);
 const char *converse_offer(
     struct turn *t, const struct card *card, int64_t account, int64_t delivery);
 void converse_prune(struct turn *t);
+
+/* late.c */
+extern struct sql *const late_statements[];
+void late_start(struct network *n);
+/* A batch came; inside its transaction. */
+void late_came(struct network *n);
+/* A command from a time when we were away: one short word, to each person once. True: that was it. */
+bool late_answered(struct turn *t, const struct command *command, const char *rest);
 
 /* route.c */
 void route_message(struct turn *t);

@@ -73,7 +73,7 @@ static const struct schema *const core_schemas[] = {&engine_schema, &people_sche
 static struct sql *const *const core_statements[] = {engine_own_statements, people_statements,
     erasure_statements, outbox_statements, ship_statements, converse_statements, job_statements,
     page_statements, join_statements, ticket_statements, menu_statements, approval_statements,
-    draft_statements, audit_statements, audience_statements, post_statements, post_feed_statements,
+    draft_statements, late_statements, audit_statements, audience_statements, post_statements, post_feed_statements,
     attach_statements, alarm_statements, metrics_statements, demo_statements,
     post_file_statements};
 
@@ -697,6 +697,9 @@ transport_came(void *engine, struct transport *transport, const struct batch *ba
 	db_begin(e->db);
 	e->in_transaction = true;
 	outbox_fates(e);
+	db_arena(e->db, e->arena);
+	if (batch->event_count)
+		late_came(n);
 	events_came(e, n, batch);
 	db_arena(e->db, e->arena);
 	state_keep(e, n, batch->state, batch->state_count);
@@ -874,6 +877,7 @@ engine_add(struct engine *e, struct transport *transport)
 	}
 	db_done(q);
 	alarm_start(n);
+	late_start(n);
 	outbox_recover(e, n);
 	q = db_query(e->db, &state_all, V(n->number));
 	while (db_next(q)) {

@@ -32,6 +32,7 @@ static const char *const people_steps[] = {
     "CREATE TABLE ban(hash BLOB PRIMARY KEY, banned INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
     "ALTER TABLE person ADD COLUMN role_code BLOB;",
     "ALTER TABLE erasure ADD COLUMN serial INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE account ADD COLUMN late INTEGER NOT NULL DEFAULT 0;",
     NULL,
 };
 static const struct column people_columns[] = {
@@ -57,6 +58,8 @@ static const struct column people_columns[] = {
     {"account.hash", "keyed hash of the network's id, to find it again", "membership", WITH_PERSON},
     {"account.address", "where to send to, sealed", "membership", KEY_GONE},
     {"account.reachable", "whether the bot may write", "membership", WITH_PERSON},
+    {"account.late", "after which outage an old command was answered, to do so once", "membership",
+	WITH_PERSON},
     {"role.person", "who holds a role", "until revoked", WITH_PERSON},
     {"role.role", "which role", "until revoked", WITH_PERSON},
     {"role.org", "for which organisation", "until revoked", WITH_PERSON},

@@ -26,7 +26,7 @@ struct command_index {
 
 static void cancel(struct turn *t);
 static const struct command engine_commands[] = {
-    {.name = "cancel", .run = cancel},
+    {.name = "cancel", .run = cancel, .however_late = true},
     {0},
 };
 
@@ -385,6 +385,8 @@ route_message(struct turn *t)
 
 	t->replied = outbox_replied(t, t->person->account, t->event->reply_to);
 	if (c && !strcmp(c->name, "start") && *rest && !t->group && deep_link(t, rest))
+		return;
+	if (c && !first && late_answered(t, c, rest))
 		return;
 	if (c && !(first && c->access)) {
 		route_run(t, c, rest);

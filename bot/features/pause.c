@@ -62,8 +62,8 @@ resume(struct turn *t)
 }
 
 static const struct command commands[] = {
-    {.name = "pause", .run = pause_menu},
-    {.name = "stop", .run = stop, .hidden = true},
+    {.name = "pause", .run = pause_menu, .however_late = true},
+    {.name = "stop", .run = stop, .hidden = true, .however_late = true},
     {0},
 };
 static const struct action actions[] = {

@@ -75,7 +75,7 @@ prune_visitors(struct turn *t)
 static const struct command commands[] = {
     {.name = "privacy", .run = privacy},
     {.name = "mydata", .run = mydata, .hidden = true},
-    {.name = "forgetme", .run = forgetme, .hidden = true},
+    {.name = "forgetme", .run = forgetme, .hidden = true, .however_late = true},
     {0},
 };
 static const struct action actions[] = {

@@ -458,7 +458,7 @@ happened(struct turn *t, enum happening what)
 }
 
 static const struct command commands[] = {
-    {.name = "safety", .run = safety},
+    {.name = "safety", .run = safety, .however_late = true},
     {.name = "reports", .access = SAFETY | ADMINS, .run = reports},
     {0},
 };

@@ -36,6 +36,7 @@ struct command {
 	void (*run)(struct turn *t); /* t->rest is what stood behind the command */
 	bool hidden;		     /* accepted, but neither in menus nor in /help */
 	bool public_place;	     /* may be answered in a group: nothing personal in it */
+	bool however_late; /* is run even hours later, when the bot was away: it stops or protects */
 };
 
 /* What a choice does: the engine has checked that the button is ours, meant for this person, and

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The whole bot as a service on Matrix, without encryption unless a test says so."""
 import os
+import sqlite3
 import sys
 import time
 
@@ -63,6 +64,29 @@ def matrix_bot_loses_nothing_while_it_is_down():
         assert b.ready()
         wait_for(s, room, 2)
         assert s.wait(lambda: s.membership(other, BOT) == "join"), "an invitation was lost"
+
+
+def matrix_bot_answers_what_is_old_with_one_word():
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        b.kill()
+        db = sqlite3.connect(b.path("bot.db"))
+        db.execute("UPDATE inbox SET came = came - 20000")
+        db.commit()
+        db.close()
+        for text in ("!events", "!help", "!events"):
+            s.event(room, NOOR, "m.room.message", {"msgtype": "m.text", "body": text},
+                    raw={"origin_server_ts": (int(time.time()) - 9000) * 1000})
+        s.say(NOOR, room, "!partners")
+        b.start()
+        assert b.ready()
+        said = wait_for(s, room, 3)
+        time.sleep(0.5)
+        expect(len(s.ledger(room)), 3)
+        assert "while the bot was away" in said[1]["body"] and "[1]" in said[1]["body"], said[1]
+        assert "away" not in said[2]["body"], said[2]
 
 
 def matrix_bot_fills_a_gap():

@@ -50,6 +50,30 @@ def ask_database(bot, sql):
         db.close()
 
 
+def telegram_people_who_asked_in_an_outage_hear_one_word():
+    with World() as (s, b):
+        speak = {7: "en", 8: "he", 9: "ar"}
+        for who in speak:
+            ask(s, who, "/start")
+        b.stop()
+        db = sqlite3.connect(b.path("bot.db"))
+        db.execute("UPDATE inbox SET came = came - 20000")
+        db.commit()
+        db.close()
+        had = {who: len(s.ledger(who)) for who in speak}
+        for k in range(3):
+            for who in had:
+                for text in ("/events", "/help", "/podcast"):
+                    s.say(who, text, language=speak[who], date=int(time.time()) - 9000 + k)
+        b.start()
+        assert s.wait(lambda: not s.queue and all(len(s.ledger(w)) > had[w] for w in had), 20)
+        for who, word in ((7, "while the bot was away"), (8, "הבוט לא היה זמין"), (9, "أثناء غياب البوت")):
+            late = s.ledger(who)[had[who]:]
+            assert len(late) == 1 and word in plain(late[0]), (who, late)
+        assert plain(press(s, 7, s.ledger(7)[-1], buttons(s.ledger(7)[-1])[0]["callback_data"])) == (
+            plain(ask(s, 7, "/events"))), "the button is not what was asked for"
+
+
 def telegram_people_follow_links():
     with World() as (s, b):
         played.join(s, b, 7, "member", "arava")

@@ -469,6 +469,95 @@ engine_failed_job_is_tried_again_with_growing_pauses(void **state)
 	world_free(w);
 }
 
+/* ---- after a long outage ---- */
+
+static void
+came_late(struct world *w, const char *who, const char *text, int64_t ago_s)
+{
+	world_event(w,
+	    (struct event){.kind = EVENT_MESSAGE,
+		.who = who,
+		.text = text,
+		.sent_s = w->now_ms / 1000 - ago_s});
+	world_settle(w);
+}
+
+static bool
+heard_late(struct world *w, const char *who, int says)
+{
+	return world_count(w, who, OP_SEND) == says &&
+	       world_is(w, world_last(w, who), "en", "engine.late");
+}
+
+static void
+engine_old_commands_are_answered_once_and_briefly(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	world_says(w, "noor", "/help");
+	world_says(w, "dana", "/language");
+	world_pass(w, 6 * 3600);
+	world_crash(w);
+	came_late(w, "noor", "/events", 5 * 3600);
+	assert_true(heard_late(w, "noor", 1));
+	/* The one way on that it shows is what was asked for. */
+	assert_int_equal(world_last(w, "noor")->choices, 1);
+	came_late(w, "noor", "/podcast", 4 * 3600);
+	came_late(w, "noor", "/events", 3 * 3600);
+	assert_int_equal(world_count(w, "noor", OP_SEND), 1);
+	world_crash(w);
+	w->now_ms += 2000;
+	came_late(w, "noor", "events", 2 * 3600);
+	assert_int_equal(world_count(w, "noor", OP_SEND), 0);
+	came_late(w, "dana", "/link", 2 * 3600);
+	assert_true(heard_late(w, "dana", 1));
+	/* Somebody new is greeted, however late. */
+	came_late(w, "amal", "/start", 2 * 3600);
+	assert_int_equal(world_last(w, "amal")->choices, 3);
+	/* What was not asked long ago is answered; so is what came while we were there. */
+	came_late(w, "noor", "/events", 60);
+	assert_int_equal(world_count(w, "noor", OP_SEND), 1);
+	came_late(w, "noor", "/events", 7 * 3600);
+	assert_int_equal(world_count(w, "noor", OP_SEND), 2);
+	came_late(w, "noor", "/events", 0);
+	assert_int_equal(world_count(w, "noor", OP_SEND), 3);
+	/* The next outage has its own word. */
+	w->now_ms += 3 * 3600 * 1000;
+	came_late(w, "noor", "/podcast", 2 * 3600);
+	assert_true(heard_late(w, "noor", 4));
+	world_free(w);
+}
+
+static void
+engine_what_was_said_in_an_outage_is_taken(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	world_says(w, "noor", "/help");
+	world_says(w, "noor", "/probeflow");
+	world_says(w, "dana", "/help");
+	world_says(w, "dana", "/probeflow");
+	w->now_ms += 6 * 3600 * 1000;
+	world_forget_sent(w);
+	came_late(w, "noor", "blue", 5 * 3600);
+	came_late(w, "noor", "7", 5 * 3600);
+	assert_string_equal(world_last(w, "noor")->text, "done: blue 7");
+	/* What ends or protects is done; what carries something of its own too. */
+	came_late(w, "dana", "/cancel", 4 * 3600);
+	assert_true(world_is(w, world_last(w, "dana"), "en", "engine.cancelled"));
+	came_late(w, "dana", "/stop", 4 * 3600);
+	assert_int_equal(world_number(w, "SELECT count(*) FROM person WHERE paused_until > 0"), 1);
+	came_late(w, "noor", "/partners b8", 4 * 3600);
+	came_late(w, "noor", "/safety", 4 * 3600);
+	assert_int_equal(world_count(w, "noor", OP_SEND), 4);
+	assert_int_not_equal(world_last(w, "noor")->choices, 1);
+	came_late(w, "noor", "/help", 4 * 3600);
+	assert_true(heard_late(w, "noor", 5));
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_event_counts_once_by_its_exact_id),
     cmocka_unit_test(engine_batch_with_doubles_is_one_commit),
@@ -481,6 +570,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_flood_costs_the_flooder_only),
     cmocka_unit_test(engine_jobs_run_once_at_their_hour_across_a_crash),
     cmocka_unit_test(engine_failed_job_is_tried_again_with_growing_pauses),
+    cmocka_unit_test(engine_old_commands_are_answered_once_and_briefly),
+    cmocka_unit_test(engine_what_was_said_in_an_outage_is_taken),
 };
 
 UNIT_RUN(tests)
