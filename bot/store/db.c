@@ -1,16 +1,10 @@
 #include "store/db.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "parts.h"
@@ -23,8 +17,6 @@ enum {
 	READER_CACHE_KIB = 384,
 	CHECKPOINT_PAGES = 2000,   /* 8 MB of WAL: rare enough not to show in the 99th percentile */
 	WAL_KEPT_BYTES = 10000000, /* a longer WAL is cut back after its checkpoint */
-	LOCK_WAIT_MS = 1000,	   /* a service holds it for good, a command for a moment */
-	LOCK_STEP_MS = 20,
 	BUSY_MS = 2000,		   /* another process only looks, and shortly */
 	REASON_BYTES = 256,
 	SQL_SHOWN_BYTES = 80,
@@ -670,86 +662,6 @@ library_start(void)
 	scrub_vfs_register("scrub", "unix");
 }
 
-static enum db_open_error
-folder_look(const char *path, char **why)
-{
-	char *copy = memory_string(path);
-	const char *folder = dirname(copy);
-	struct stat st;
-	enum db_open_error error = DB_OK;
-
-	if (stat(folder, &st) || !S_ISDIR(st.st_mode)) {
-		*why = parts_say(
-		    "%s: the folder %s is missing; expected a folder to keep the state in", path,
-		    folder);
-		error = DB_MISSING_FOLDER;
-	}
-	free(copy);
-	return error;
-}
-
-static enum db_open_error
-file_refused(const char *file, int e, char **why)
-{
-	bool full = e == ENOSPC || e == EDQUOT || e == EFBIG;
-
-	*why = parts_say("%s: cannot be written: %s; expected %s", file, strerror(e),
-	    full ? "room on the disk" : "a file in a folder that this user may write to");
-	return full ? DB_FULL : DB_UNREADABLE;
-}
-
-/* A command such as `status` holds the lock for a moment: a service that starts then is not refused. */
-static bool
-lock_wait(int fd)
-{
-	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB); waited += LOCK_STEP_MS) {
-		if (errno != EWOULDBLOCK || waited >= LOCK_WAIT_MS)
-			return false;
-		nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000L}, NULL);
-	}
-	return true;
-}
-
-/* Also makes the file, so that only this user may ever read it. */
-static enum db_open_error
-lock_take(struct db *db, char **why)
-{
-	char *file = parts_say("%s.lock", db->path);
-	enum db_open_error error = DB_OK;
-	int fd;
-
-	db->lock_fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (db->lock_fd < 0) {
-		error = file_refused(file, errno, why);
-	} else if (!lock_wait(db->lock_fd)) {
-		*why = parts_say(
-		    "%s: another process holds this state (lock %s); expected to be alone",
-		    db->path, file);
-		error = DB_LOCKED;
-	} else {
-		fd = open(db->path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-		if (fd < 0)
-			error = file_refused(db->path, errno, why);
-		else
-			close(fd);
-	}
-	free(file);
-	return error;
-}
-
-bool
-db_is_free(const char *path)
-{
-	char *file = parts_say("%s.lock", path);
-	int fd = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	bool is = fd < 0 || !flock(fd, LOCK_EX | LOCK_NB);
-
-	if (fd >= 0)
-		close(fd);
-	free(file);
-	return is;
-}
-
 static int
 settings(struct db *db, const struct db_options *o)
 {
@@ -808,9 +720,9 @@ open_into(struct db *db, const struct db_options *o, char **why)
 	enum db_open_error error = DB_OK;
 
 	if (parts_on_disk(o->vfs)) {
-		error = folder_look(o->path, why);
+		error = lock_folder(o->path, why);
 		if (error == DB_OK && !o->read_only)
-			error = lock_take(db, why);
+			error = lock_take(db->path, &db->lock_fd, why);
 	}
 	if (error == DB_OK)
 		error = handle_open(db, o, why);

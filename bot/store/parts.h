@@ -20,6 +20,12 @@ bool parts_on_disk(const char *vfs);
 sqlite3 *parts_handle(struct db *db);
 const char *parts_path(const struct db *db);
 
+/* The folder that shall hold the state is there. */
+enum db_open_error lock_folder(const char *path, char **why);
+/* Takes the lock of the state at `path` into *lock_fd (close() gives it back), and makes the file so that only this
+ * user may ever read it. A service holds a lock for good, a command such as `status` for a moment, which is waited. */
+enum db_open_error lock_take(const char *path, int *lock_fd, char **why);
+
 /* Copies all of `from` into a new file, its pages synced before it returns; what stood at `path`
  * is gone, scrubbed. With `verify` the copy is read back. NULL, or why not (free() it). */
 char *parts_copy(sqlite3 *from, const char *path, const char *vfs, bool verify,
