@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/words.h"
 #include "io/control.h"
 #include "io/http.h"
 #include "io/journal.h"
@@ -268,6 +270,33 @@ matrix_secret(const struct conf *c, const char *name, const char *what, char **s
 	return false;
 }
 
+/* In all languages: whoever reads it has chosen none yet. */
+static const char *
+in_all_languages(const struct words *words, struct arena *arena, const char *key)
+{
+	const char *text = "";
+
+	for (int i = 0; i < words_count(words); i++)
+		text = arena_print(arena, "%s%s%s", text, i ? " \xc2\xb7 " : "",
+		    words_text(words, arena, words_language(words, i), key, 0, NULL));
+	return text;
+}
+
+static void
+matrix_reasons(
+    const struct words *words, struct arena *arena, const char *reasons[MATRIX_REASONS])
+{
+	static const char *const keys[] = {
+	    [MATRIX_REASON_SWITCHED_OFF] = "leaving.switched_off",
+	    [MATRIX_REASON_UNKNOWN] = "leaving.unknown",
+	    [MATRIX_REASON_TOO_LARGE] = "leaving.too_large",
+	    [MATRIX_REASON_PRIVATE] = "leaving.private",
+	};
+
+	for (int i = 0; i < MATRIX_REASONS; i++)
+		reasons[i] = in_all_languages(words, arena, keys[i]);
+}
+
 static int
 add_matrix(struct service *s)
 {
@@ -275,10 +304,14 @@ add_matrix(struct service *s)
 	unsigned char key[MATRIX_KEY_BYTES];
 	struct transport *t = NULL;
 	char *token = NULL, *password = NULL;
+	const char *reasons[MATRIX_REASONS];
+	struct arena *arena;
 	bool good;
 
 	if (!conf_has(c, "matrix"))
 		return EXIT_DONE;
+	arena = arena_new();
+	matrix_reasons(s->app->words, arena, reasons);
 	matrix_key(s->app->seal, key);
 	good = matrix_secret(c, "access_token_file", "the bot's access token", &token) &&
 	       matrix_secret(c, "password_file", "the bot's password", &password);
@@ -292,7 +325,9 @@ add_matrix(struct service *s)
 		    .key = key,
 		    .encryption = conf_switch(c, "matrix", NULL, "encryption"),
 		    .allow_servers = conf_list(c, "matrix", NULL, "allow_servers"),
+		    .reasons = reasons,
 		    .per_second = (double)conf_number(c, "matrix", NULL, "per_minute") / 60});
+	arena_free(arena);
 	forget_secret(token);
 	forget_secret(password);
 	explicit_bzero(key, sizeof(key));

@@ -253,6 +253,9 @@ void outbox_withdraw_posts(struct turn *t, int64_t person, unsigned pushes);
 int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);
 bool transport_came(void *engine, struct transport *transport, const struct batch *batch);
+/* room.c */
+bool transport_welcome(
+    void *engine, struct transport *transport, const char *room, const char *who);
 extern const struct schema outbox_schema;
 extern struct sql *const outbox_statements[];
 struct network *network_of(struct engine *e, struct transport *transport);

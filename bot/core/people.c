@@ -508,6 +508,12 @@ people_access(struct turn *t, int64_t person)
 	return (unsigned)db_number(t->db, &get_access, V(person), 0);
 }
 
+unsigned
+people_access_at(struct turn *t, const char *network, const char *who)
+{
+	return people_access(t, db_number(t->db, &by_hash, V(account_hash(t, network, who)), 0));
+}
+
 bool
 people_exists(struct turn *t, int64_t person)
 {

@@ -61,3 +61,46 @@ room_where(struct turn *t, const struct network *n, int64_t chat)
 			return room.where;
 	return NULL;
 }
+
+/* ---- who may bring us into one ---- */
+
+static bool
+named_so(const char *address, const char *network, const char *room)
+{
+	size_t n = strlen(network);
+
+	return address && !strncmp(address, network, n) && address[n] == ':' &&
+	       !strcmp(address + n + 1, room);
+}
+
+static bool
+is_configured(const struct conf *conf, const char *network, const char *room)
+{
+	const char *name;
+
+	if (named_so(conf_text(conf, "ops", NULL, "room"), network, room))
+		return true;
+	for (int i = 0; (name = conf_name(conf, "room", i)); i++)
+		if (named_so(conf_text(conf, "room", name, "address"), network, room))
+			return true;
+	return false;
+}
+
+bool
+transport_welcome(void *engine, struct transport *transport, const char *room, const char *who)
+{
+	struct engine *e = engine;
+	struct ours ours;
+	struct turn t;
+	bool welcome;
+
+	if (is_configured(e->o.conf, transport->name, room))
+		return true;
+	if (e->broken)
+		return false;
+	db_arena(e->db, e->arena);
+	turn_begin(&t, e, &ours);
+	welcome = people_access_at(&t, transport->name, who) & ~(unsigned)MEMBERS;
+	arena_forget(e->arena);
+	return welcome;
+}

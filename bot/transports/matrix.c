@@ -208,6 +208,8 @@ free_strings(struct matrix *m)
 		matrix_forget_secret(secrets[i]);
 	for (char **s = m->servers; s && *s; s++)
 		free(*s);
+	for (int i = 0; i < MATRIX_REASONS; i++)
+		free(m->reasons[i]);
 	free(m->servers);
 	free(m->root);
 	free(m->since);
@@ -318,6 +320,8 @@ make_strings(struct matrix *m, const struct matrix_options *o)
 	m->servers = memory_new((n + 1) * sizeof(*m->servers));
 	for (size_t i = 0; i < n; i++)
 		m->servers[i] = memory_string(o->allow_servers[i]);
+	for (int i = 0; i < MATRIX_REASONS; i++)
+		m->reasons[i] = memory_string(o->reasons ? o->reasons[i] : "");
 	memcpy(m->key, o->key, sizeof(m->key));
 }
 

@@ -19,6 +19,15 @@ struct loop;
 
 enum { MATRIX_KEY_BYTES = 32 };
 
+/* Why a room is left or an invitation refused. */
+enum matrix_reason {
+	MATRIX_REASON_SWITCHED_OFF, /* it is encrypted, and encryption is off here */
+	MATRIX_REASON_UNKNOWN,	    /* it is encrypted in a way we do not know */
+	MATRIX_REASON_TOO_LARGE,
+	MATRIX_REASON_PRIVATE, /* only private chats are taken up */
+	MATRIX_REASONS,
+};
+
 struct matrix_options {
 	struct loop *loop;
 	struct http *http;
@@ -30,6 +39,8 @@ struct matrix_options {
 	const unsigned char *key; /* MATRIX_KEY_BYTES, the same at every start: seals the rows */
 	bool encryption;	  /* false: encrypted rooms are left with a word */
 	const char *const *allow_servers; /* whose invitations are taken; "*": all; copied */
+	/* What is said with each: people who have chosen no language see it; NULL: nothing. Copied. */
+	const char *const *reasons;
 	double per_second;		  /* bulk messages, for the engine */
 	int connections;		  /* for sending; 0: 8 */
 	int poll_ms;			  /* how long the server may hold a poll; 0: 30,000 */

@@ -17,6 +17,7 @@ enum {
 	TRIES_MOST = 8,
 	JOIN_BURST = 10,
 	JOIN_EVERY_MS = 10000,
+	REJECT_EVERY_MS = 100,
 	GAP_PAGE = 50,
 	GAP_PAGES = 40,
 	TYPING_MS = 10000,
@@ -43,6 +44,7 @@ static const char *const names[] = {
     [MATRIX_CHORE_LEAVE] = "leave",
     [MATRIX_CHORE_DIRECT] = "direct",
     [MATRIX_CHORE_GAP] = "gap",
+    [MATRIX_CHORE_REJECT] = "reject",
 };
 #define LASTING ((int)(sizeof(names) / sizeof(names[0])))
 
@@ -82,13 +84,15 @@ find(struct matrix *m, enum matrix_chore_kind kind, const char *room)
 	return NULL;
 }
 
+/* The newest invitation goes first: a storm of them stands before nobody who comes after it. */
 static struct matrix_chore *
 chore_new(struct matrix *m, enum matrix_chore_kind kind, const char *room, const char *what)
 {
 	struct matrix_chore *c = memory_new(sizeof(*c)), **end = &m->chores;
 
-	while (*end)
+	while (*end && kind != MATRIX_CHORE_JOIN)
 		end = &(*end)->next;
+	c->next = *end;
 	*end = c;
 	c->m = m;
 	c->kind = kind;
@@ -153,6 +157,18 @@ widen_gap(struct matrix_chore *c, const char *what)
 	timer_start(c->m->chore_timer, 0);
 }
 
+/* A room that was tried because it replaces another one; now somebody brings us in. */
+static void
+invited_too(struct matrix_chore *c, const char *what)
+{
+	free(c->what);
+	c->what = memory_string(what);
+	c->tries = 0;
+	c->not_before_ms = 0;
+	row_put(c);
+	timer_start(c->m->chore_timer, 0);
+}
+
 void
 matrix_chore_add(struct matrix *m, enum matrix_chore_kind kind, const char *room, const char *what)
 {
@@ -166,6 +182,8 @@ matrix_chore_add(struct matrix *m, enum matrix_chore_kind kind, const char *room
 	}
 	if (c && kind == MATRIX_CHORE_GAP)
 		widen_gap(c, what);
+	if (c && kind == MATRIX_CHORE_JOIN && *c->what == 'v' && *what != 'v')
+		invited_too(c, what);
 	if (c && kind != MATRIX_CHORE_RECEIPT)
 		return;
 	for (c = m->chores; c && kind == MATRIX_CHORE_RECEIPT; c = c->next)
@@ -185,15 +203,32 @@ matrix_chore_drop(struct matrix *m, enum matrix_chore_kind kind, const char *roo
 		chore_end(c);
 }
 
-void
-matrix_chore_count(struct matrix *m, const char *inviter, int *all, int *theirs)
+bool
+matrix_chore_has(struct matrix *m, enum matrix_chore_kind kind, const char *room)
 {
-	*all = *theirs = 0;
-	for (const struct matrix_chore *c = m->chores; c; c = c->next)
-		if (c->kind == MATRIX_CHORE_JOIN) {
-			++*all;
-			*theirs += strcmp(c->what + 1, inviter) == 0;
-		}
+	return find(m, kind, room) != NULL;
+}
+
+void
+matrix_chore_untry(struct matrix *m, const char *room)
+{
+	struct matrix_chore *c = find(m, MATRIX_CHORE_JOIN, room);
+
+	if (c && *c->what == 'v' && !c->call)
+		chore_end(c);
+}
+
+struct matrix_invites
+matrix_chore_count(struct matrix *m, const char *inviter)
+{
+	struct matrix_invites n = {0};
+
+	for (const struct matrix_chore *c = m->chores; c; c = c->next) {
+		n.refused += c->kind == MATRIX_CHORE_REJECT;
+		n.all += c->kind == MATRIX_CHORE_JOIN;
+		n.theirs += c->kind == MATRIX_CHORE_JOIN && strcmp(c->what + 1, inviter) == 0;
+	}
+	return n;
 }
 
 static void
@@ -338,6 +373,10 @@ begin(struct matrix_chore *c)
 	case MATRIX_CHORE_JOIN:
 		ask_join(c);
 		break;
+	case MATRIX_CHORE_REJECT:
+		m->reject_ms = loop_now_ms(m->loop) + REJECT_EVERY_MS;
+		ask_leave(c);
+		break;
 	case MATRIX_CHORE_LEAVE:
 		ask_leave(c);
 		break;
@@ -479,15 +518,7 @@ came_good(struct matrix_chore *c, const json_t *answer, int status)
 
 	switch (c->kind) {
 	case MATRIX_CHORE_JOIN:
-		if (c->what[0] == 'd') {
-			json_t *row = json_pack("{s:b,s:s}", "d", 1, "p", c->what + 1);
-
-			/* Known before its first sync, which may hold the first words. */
-			if (!matrix_rooms_known(m, c->room))
-				matrix_state_put_of(m->own, "room", c->room, json_incref(row));
-			json_decref(row);
-			matrix_chore_add(m, MATRIX_CHORE_DIRECT, c->room, c->what + 1);
-		}
+		matrix_rooms_entered(m, c->room, c->what);
 		chore_end(c);
 		break;
 	case MATRIX_CHORE_LEAVE:
@@ -507,6 +538,7 @@ came_good(struct matrix_chore *c, const json_t *answer, int status)
 	case MATRIX_CHORE_CHECK:
 		came_newest(c, answer);
 		break;
+	case MATRIX_CHORE_REJECT:
 	case MATRIX_CHORE_RECEIPT:
 	case MATRIX_CHORE_VERIFY:
 	case MATRIX_CHORE_LOGOUT:
@@ -577,6 +609,30 @@ refill_joins(struct matrix *m)
 		m->joins = JOIN_BURST;
 }
 
+/* Joins and refusals have a pace of their own. */
+static int64_t
+due_ms(const struct matrix *m, const struct matrix_chore *c, int64_t now)
+{
+	int64_t at = c->not_before_ms;
+
+	if (c->kind == MATRIX_CHORE_JOIN && m->joins < 1 && at < now + JOIN_EVERY_MS)
+		at = now + (int64_t)((1 - m->joins) * JOIN_EVERY_MS) + 1;
+	if (c->kind == MATRIX_CHORE_REJECT && at < m->reject_ms)
+		at = m->reject_ms;
+	return at;
+}
+
+/* m.direct is read, changed and written whole: two at once would lose one another's room. */
+static bool
+out(const struct matrix *m, enum matrix_chore_kind kind)
+{
+	const struct matrix_chore *c = m->chores;
+
+	while (c && !(c->kind == kind && c->call))
+		c = c->next;
+	return c != NULL;
+}
+
 void
 matrix_chore_poke(void *ctx)
 {
@@ -588,13 +644,11 @@ matrix_chore_poke(void *ctx)
 		return;
 	refill_joins(m);
 	for (; c && m->chores_out < OUT_MOST; c = next) {
-		int64_t when = c->not_before_ms;
+		int64_t when = due_ms(m, c, now);
 
 		next = c->next;
-		if (c->call)
+		if (c->call || (c->kind == MATRIX_CHORE_DIRECT && out(m, c->kind)))
 			continue;
-		if (c->kind == MATRIX_CHORE_JOIN && m->joins < 1 && when < now + JOIN_EVERY_MS)
-			when = now + (int64_t)((1 - m->joins) * JOIN_EVERY_MS) + 1;
 		if (when <= now)
 			begin(c);
 		else if (when < due)

@@ -59,7 +59,7 @@ struct matrix {
 	int64_t refresh_after_ms;	      /* a refresh failed while the token is good */
 	char *file_token, *password;	      /* as configured; NULL: none */
 	char *old_token;		      /* of a device that was replaced: to be logged out */
-	char **servers;
+	char **servers, *reasons[MATRIX_REASONS];
 	bool encryption;
 	unsigned char key[MATRIX_KEY_BYTES];
 	int poll_ms;
@@ -108,6 +108,7 @@ struct matrix {
 	int chores_out;
 	double joins; /* that may go now */
 	int64_t joins_ms;
+	int64_t reject_ms; /* the next refused invitation is not told before */
 	int64_t ignored_invites;
 	json_t *to_tell; /* matrix_renew.c: whose chat has new keys and who were not told */
 	json_t *spoke; /* room: ms on the loop's clock when somebody last spoke to us in private */
@@ -187,6 +188,8 @@ void matrix_rooms_joined(
 void matrix_rooms_event(
     struct matrix *m, struct matrix_batch *batch, const char *room, json_t *event, bool state);
 void matrix_rooms_invited(struct matrix *m, const char *room, json_t *entry);
+/* We are in: `how` is what MATRIX_CHORE_JOIN was asked with. */
+void matrix_rooms_entered(struct matrix *m, const char *room, const char *how);
 void matrix_rooms_left(struct matrix *m, struct matrix_batch *batch, const char *room);
 /* After an entry's events: whether we stay. */
 void matrix_rooms_settle(struct matrix *m, struct matrix_batch *batch, const char *room);
@@ -207,21 +210,30 @@ size_t matrix_rooms_count(struct matrix *m);
 /* ---- matrix_chore.c ---- */
 
 enum matrix_chore_kind {
+	/* `what`: "dUSER" who wants a private chat, "iUSER" who brings us into a room, "nUSER" into the
+	 * one that replaces another, "vSERVER" that knows such a one, to which nobody invited us yet */
 	MATRIX_CHORE_JOIN,
 	MATRIX_CHORE_LEAVE,   /* `what` is the reason given, or "" */
 	MATRIX_CHORE_DIRECT,  /* `what`: with whom; the room is entered in m.direct */
 	MATRIX_CHORE_GAP,     /* `what`: "PREV_BATCH\nSINCE" */
+	MATRIX_CHORE_REJECT,  /* an invitation; `what` as for LEAVE */
 	MATRIX_CHORE_RECEIPT, /* `what`: the event */
 	MATRIX_CHORE_VERIFY,  /* `what`: the request, which is answered by a cancel */
 	MATRIX_CHORE_LOGOUT,
 	MATRIX_CHORE_TYPING,
 	MATRIX_CHORE_CHECK, /* `what`: the last event we heard of in the room */
 };
-/* The first four are rows too, and survive a restart. */
+/* The first five are rows too, and survive a restart. */
 void matrix_chore_add(
     struct matrix *m, enum matrix_chore_kind kind, const char *room, const char *what);
-/* Invitations that wait to be taken, in all and of this person. */
-void matrix_chore_count(struct matrix *m, const char *inviter, int *all, int *theirs);
+/* Invitations that wait to be taken, in all and of this person, and those that wait to be refused. */
+struct matrix_invites {
+	int all, theirs, refused;
+};
+struct matrix_invites matrix_chore_count(struct matrix *m, const char *inviter);
+/* No more tries to join a room to which nobody invited us. */
+void matrix_chore_untry(struct matrix *m, const char *room);
+bool matrix_chore_has(struct matrix *m, enum matrix_chore_kind kind, const char *room);
 /* Takes up what a former run left. */
 void matrix_chore_open(struct matrix *m);
 void matrix_chore_poke(void *ctx);

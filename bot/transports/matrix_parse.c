@@ -149,7 +149,28 @@ number(struct mending *m)
 	put(m, "null", 4);
 }
 
-static bool
+/* What lies deeper than anything we read stands for nothing, and costs only itself. */
+static void
+pass_over(struct mending *m)
+{
+	char *out = m->out;
+	int open = 0;
+
+	do {
+		char c = *m->at;
+
+		if (c == '"') {
+			string(m);
+			m->out = out;
+			continue;
+		}
+		open += (c == '{' || c == '[') - (c == '}' || c == ']');
+		m->at++;
+	} while (open > 0 && m->at < m->end);
+	put(m, "null", 4);
+}
+
+static void
 mend(struct mending *m)
 {
 	while (m->at < m->end) {
@@ -163,15 +184,13 @@ mend(struct mending *m)
 			number(m);
 			continue;
 		}
-		if (c == '{' || c == '[')
-			m->depth++;
-		else if (c == '}' || c == ']')
-			m->depth--;
-		if (m->depth > DEEPEST)
-			return false;
+		if ((c == '{' || c == '[') && m->depth == DEEPEST) {
+			pass_over(m);
+			continue;
+		}
+		m->depth += (c == '{' || c == '[') - (c == '}' || c == ']');
 		put(m, m->at++, 1);
 	}
-	return true;
 }
 
 json_t *
@@ -179,14 +198,14 @@ matrix_parse(const void *bytes, size_t length)
 {
 	struct mending m = {.at = bytes};
 	char *mended;
-	json_t *value = NULL;
+	json_t *value;
 
 	if (!bytes || !length || length > SIZE_MAX / 4)
 		return NULL;
 	m.end = m.at + length;
 	mended = m.out = memory_new(length * 3 + 4);
-	if (mend(&m))
-		value = json_loadb(mended, (size_t)(m.out - mended), JSON_DECODE_ANY, NULL);
+	mend(&m);
+	value = json_loadb(mended, (size_t)(m.out - mended), JSON_DECODE_ANY, NULL);
 	explicit_bzero(mended, (size_t)(m.out - mended));
 	free(mended);
 	return value;

@@ -3,8 +3,8 @@
  * is, what replaces it. Rows: "room/ID": {"j", "i": how many joined and are invited; "p": the other
  * person of a private chat; "d": it was opened as one; "x": {others who came, until the server
  * counts again}; "g": that person is gone; "t": the room that
- * replaces it; "b": the room it says it replaces; "m": the chat moved away}, "dm/USER": {"r":
- * room}.
+ * replaces it; "b": the room it says it replaces; "m": the chat moved away; "v": we came because
+ * another room named it}, "dm/USER": {"r": room}, "next/ROOM": {"u": who named it as successor}.
  */
 #include "transports/matrix_inside.h"
 
@@ -18,6 +18,7 @@ enum {
 	MEMBERS_MOST = 1000,
 	INVITES_OF_ONE = 3,
 	INVITES_MOST = 500,
+	REFUSED_MOST = 5000,
 	ROOMS_MOST = 50000,
 	OTHERS_MOST = 8,
 	SPOKE_AGAIN_MS =
@@ -137,6 +138,18 @@ matrix_rooms_spoke(struct matrix *m, const char *room, const char *who)
 	json_object_set_new(m->spoke, room, json_integer(loop_now_ms(m->loop)));
 }
 
+/* One successor a room: the one that was named before is not tried any more. */
+static void
+forget_next(struct matrix *m, const json_t *row)
+{
+	const char *next = matrix_json_text(row, "t");
+
+	if (!next)
+		return;
+	matrix_state_drop_of(m->own, "next", next);
+	matrix_chore_untry(m, next);
+}
+
 bool
 matrix_rooms_forget(struct matrix *m, const char *room, const char *who)
 {
@@ -146,6 +159,10 @@ matrix_rooms_forget(struct matrix *m, const char *room, const char *who)
 		return false;
 	matrix_state_drop_of(m->own, "dm", who);
 	if (room) {
+		json_t *row = row_get(m, room);
+
+		forget_next(m, row);
+		json_decref(row);
 		matrix_state_drop_of(m->own, "room", room);
 		json_object_del(m->spoke, room);
 	}
@@ -234,10 +251,13 @@ tombstone_came(struct matrix *m, const char *room, json_t *event)
 		return;
 	row = row_get(m, room);
 	if (!matrix_json_says(row, "t", next)) {
+		forget_next(m, row);
 		json_object_set_new(row, "t", json_string(next));
-		if (!matrix_rooms_known(m, next))
+		if (!matrix_rooms_known(m, next)) {
+			matrix_state_put_of(m->own, "next", next, json_pack("{s:s}", "u", sender));
 			matrix_chore_add(m, MATRIX_CHORE_JOIN, next,
 			    arena_print(m->arena, "v%s", matrix_json_server(sender)));
+		}
 	}
 	row_put(m, room, row);
 }
@@ -275,13 +295,13 @@ matrix_rooms_event(
 		create_came(m, room, event);
 	else if (strcmp(type, "m.room.encryption") == 0 && !m->encryption)
 		/* Said in the clear where everybody sees it, and nothing else in clear. */
-		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room,
-		    "This room is encrypted and encryption is switched off here.");
+		matrix_chore_add(
+		    m, MATRIX_CHORE_LEAVE, room, m->reasons[MATRIX_REASON_SWITCHED_OFF]);
 	else if (strcmp(type, "m.room.encryption") == 0 &&
 		 !matrix_json_says(
 		     json_object_get(event, "content"), "algorithm", "m.megolm.v1.aes-sha2"))
-		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room,
-		    "This room is encrypted in a way that is not known here.");
+		matrix_chore_add(
+		    m, MATRIX_CHORE_LEAVE, room, m->reasons[MATRIX_REASON_UNKNOWN]);
 }
 
 /* ---- rooms.join ---- */
@@ -345,6 +365,32 @@ follow(struct matrix *m, struct matrix_batch *batch, const char *room, json_t *r
 	json_decref(before);
 }
 
+/* It says itself that it goes on for the room that named it. */
+static bool
+replaces(struct matrix *m, const char *room, const json_t *row)
+{
+	const char *old = matrix_json_text(row, "b");
+	json_t *before = old ? row_get(m, old) : NULL;
+	bool does = matrix_json_says(before, "t", room);
+
+	json_decref(before);
+	return does;
+}
+
+void
+matrix_rooms_entered(struct matrix *m, const char *room, const char *how)
+{
+	matrix_state_drop_of(m->own, "next", room);
+	if (*how == 'd')
+		matrix_chore_add(m, MATRIX_CHORE_DIRECT, room, how + 1);
+	/* Known before its first sync, which may hold the first words. */
+	if (*how == 'i' || matrix_rooms_known(m, room))
+		return;
+	matrix_state_put_of(m->own, "room", room,
+	    *how == 'd' ? json_pack("{s:b,s:s}", "d", 1, "p", how + 1)
+			: json_pack("{s:b}", "v", 1));
+}
+
 void
 matrix_rooms_settle(struct matrix *m, struct matrix_batch *batch, const char *room)
 {
@@ -357,7 +403,10 @@ matrix_rooms_settle(struct matrix *m, struct matrix_batch *batch, const char *ro
 	if (json_object_get(row, "j") && joined <= 1 && number(row, "i") == 0)
 		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "");
 	else if (joined > MEMBERS_MOST)
-		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "This room is too large for a bot.");
+		matrix_chore_add(
+		    m, MATRIX_CHORE_LEAVE, room, m->reasons[MATRIX_REASON_TOO_LARGE]);
+	else if (json_object_get(row, "v") && !replaces(m, room, row))
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "");
 	json_decref(row);
 }
 
@@ -382,6 +431,7 @@ matrix_rooms_left(struct matrix *m, struct matrix_batch *batch, const char *room
 	matrix_chore_drop(m, MATRIX_CHORE_JOIN, room);
 	matrix_chore_drop(m, MATRIX_CHORE_LEAVE, room);
 	matrix_chore_drop(m, MATRIX_CHORE_GAP, room);
+	matrix_chore_drop(m, MATRIX_CHORE_REJECT, room);
 	if (row) {
 		lost(m, batch, room, matrix_json_text(row, "p"));
 		matrix_state_drop_of(m->own, "room", room);
@@ -402,23 +452,41 @@ server_allowed(const struct matrix *m, const char *user)
 static bool
 too_many(struct matrix *m, const char *inviter)
 {
-	int all = 0, theirs = 0;
+	struct matrix_invites n = matrix_chore_count(m, inviter);
 
-	matrix_chore_count(m, inviter, &all, &theirs);
-	if (theirs < INVITES_OF_ONE && all < INVITES_MOST && matrix_rooms_count(m) < ROOMS_MOST)
-		return false;
-	if (m->ignored_invites++ % 100 == 0)
-		log_event(
-		    LOG_WARNING, "matrix.invites", "ignored=%lld", (long long)m->ignored_invites);
-	return true;
+	return n.theirs >= INVITES_OF_ONE || n.all >= INVITES_MOST ||
+	       matrix_rooms_count(m) >= ROOMS_MOST;
 }
 
-void
-matrix_rooms_invited(struct matrix *m, const char *room, json_t *entry)
+static void
+refuse(struct matrix *m, const char *room, const char *inviter, const char *why)
+{
+	if (matrix_chore_count(m, inviter).refused < REFUSED_MOST)
+		matrix_chore_add(m, MATRIX_CHORE_REJECT, room, why);
+	else if (m->ignored_invites++ % 100 == 0)
+		log_event(
+		    LOG_WARNING, "matrix.invites", "ignored=%lld", (long long)m->ignored_invites);
+}
+
+/* Private chats are for everybody; where several read along we come when a room of ours goes on
+ * there, says who said so, or when whoever asks may ask. 0: we do not. */
+static char
+welcome(struct matrix *m, const char *room, const char *inviter, bool direct)
+{
+	json_t *named = matrix_state_get_of(m->own, "next", room);
+	char how = direct ? 'd' : matrix_json_says(named, "u", inviter) ? 'n' : 0;
+
+	json_decref(named);
+	if (!how && m->up.welcome && m->up.welcome(m->up.engine, &m->base, room, inviter))
+		how = 'i';
+	return how;
+}
+
+/* Our own membership among the stripped state; *encrypted: so is the room. */
+static json_t *
+invitation(const struct matrix *m, const json_t *entry, bool *encrypted)
 {
 	json_t *event, *ours = NULL;
-	const char *inviter, *mark;
-	bool encrypted = false;
 	size_t i;
 
 	json_array_foreach(
@@ -426,21 +494,31 @@ matrix_rooms_invited(struct matrix *m, const char *room, json_t *entry)
 		if (matrix_json_says(event, "type", "m.room.member") &&
 		    matrix_json_says(event, "state_key", m->user))
 			ours = event;
-		encrypted = encrypted || matrix_json_says(event, "type", "m.room.encryption");
+		*encrypted = *encrypted || matrix_json_says(event, "type", "m.room.encryption");
 	}
-	inviter = matrix_json_text(ours, "sender");
-	if (!matrix_json_id(inviter) || too_many(m, inviter))
+	return ours;
+}
+
+void
+matrix_rooms_invited(struct matrix *m, const char *room, json_t *entry)
+{
+	bool encrypted = false, direct;
+	char how = 0;
+	json_t *ours = invitation(m, entry, &encrypted);
+	const char *inviter = matrix_json_text(ours, "sender");
+
+	if (!matrix_json_id(inviter) || matrix_chore_has(m, MATRIX_CHORE_REJECT, room))
 		return;
-	if (!server_allowed(m, inviter)) {
-		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "");
-	} else if (encrypted && !m->encryption) {
-		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room,
-		    "Encryption is switched off here: a chat without it can be answered.");
-	} else {
-		mark = json_is_true(json_object_get(json_object_get(ours, "content"), "is_direct"))
-			   ? "d"
-			   : "i";
-		matrix_chore_add(
-		    m, MATRIX_CHORE_JOIN, room, arena_print(m->arena, "%s%s", mark, inviter));
-	}
+	direct = json_is_true(json_object_get(json_object_get(ours, "content"), "is_direct"));
+	if (!server_allowed(m, inviter))
+		refuse(m, room, inviter, "");
+	else if (encrypted && !m->encryption)
+		refuse(m, room, inviter, m->reasons[MATRIX_REASON_SWITCHED_OFF]);
+	else if (!(how = welcome(m, room, inviter, direct)))
+		refuse(m, room, inviter, m->reasons[MATRIX_REASON_PRIVATE]);
+	else if (!matrix_chore_has(m, MATRIX_CHORE_JOIN, room) && too_many(m, inviter))
+		refuse(m, room, inviter, "");
+	else
+		matrix_chore_add(m, MATRIX_CHORE_JOIN, room,
+		    arena_print(m->arena, "%c%s", how, inviter));
 }

@@ -25,6 +25,8 @@ void people_set_pseudonym(struct turn *t, int64_t person, const char *pseudonym)
 const char *people_pseudonym(struct turn *t, int64_t person);
 const char *people_org(struct turn *t, int64_t person); /* "" for a visitor or nobody */
 unsigned people_access(struct turn *t, int64_t person);
+/* The same by address; 0: a visitor, or nobody known there. */
+unsigned people_access_at(struct turn *t, const char *network, const char *who);
 bool people_exists(struct turn *t, int64_t person);
 
 /* Makes the person a member of the organisation; access becomes MEMBERS. Happens: HAPPENED_JOINED.

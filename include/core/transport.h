@@ -203,6 +203,10 @@ struct transport_up {
 	/* `detail` is fixed text of ours with numbers, never data. */
 	void (*health)(
 	    void *engine, struct transport *transport, enum health health, const char *detail);
+	/* Whether `who` may bring us into `room`, where several read along: it stands in the
+	 * configuration, or they hold a role. NULL: nobody may. */
+	bool (*welcome)(
+	    void *engine, struct transport *transport, const char *room, const char *who);
 };
 
 struct transport_ops {

@@ -54,6 +54,7 @@ class Homeserver(matrix_keys.Server):
         self.open = 0
         self.foreign = {}        # tokens of recorded answers: the position they stand for
         self.deleted = set()
+        self.public = set()      # rooms that anybody may join
 
     # ---- life ----
 
@@ -517,7 +518,7 @@ class Homeserver(matrix_keys.Server):
         user = r["session"]["user"]
         if room in self.rooms and self.membership(room, user) == "join":
             return {"room_id": room}
-        if room not in self.rooms or self.membership(room, user) != "invite":
+        if room not in self.rooms or room not in self.public and self.membership(room, user) != "invite":
             raise No(403, "M_FORBIDDEN")
         self.invites.pop((user, room), None)
         self.member(room, user, "join")

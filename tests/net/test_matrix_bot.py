@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The whole bot as a service on Matrix, without encryption unless a test says so."""
 import os
+import re
 import sqlite3
 import sys
 import time
@@ -25,6 +26,16 @@ def matrix_bot_answers_in_a_private_chat():
         assert s.wait(lambda: room in s.receipts), "no receipt"
         assert s.wait(lambda: s.account_data.get((BOT, "m.direct"))), "no m.direct"
         expect(s.account_data[BOT, "m.direct"][1], {NOOR: [room]})
+
+
+def matrix_bot_enters_every_private_chat():
+    """Several at once: each one's entry in m.direct stays."""
+    with World(encryption="off") as (s, b):
+        people = ["@p%d:h" % n for n in range(6)]
+        with s.lock:
+            rooms = {who: [s.dm(who, joined=False)] for who in people}
+        assert s.wait(lambda: s.account_data.get((BOT, "m.direct"), (0, 0))[1] == rooms), \
+            s.account_data.get((BOT, "m.direct"))
 
 
 def matrix_bot_takes_numbers_for_buttons():
@@ -117,12 +128,13 @@ def matrix_bot_takes_invitations_politely():
 
 
 def matrix_bot_survives_two_thousand_invitations():
+    """A few of each person are taken up, slowly; the rest is refused; nobody waits meanwhile."""
     with World(encryption="off") as (s, b):
         room = s.dm()
         with s.lock:
-            for n in range(2000):
-                spam = s.room("@spam%d:h" % (n % 300))
-                s.invite(spam, "@spam%d:h" % (n % 300))
+            spam = [s.room("@spam%d:h" % (n % 300)) for n in range(2000)]
+            for n, one in enumerate(spam):
+                s.invite(one, "@spam%d:h" % (n % 300))
         start = time.time()
         s.say(NOOR, room, "!help")
         wait_for(s, room, 1, 5)
@@ -133,6 +145,60 @@ def matrix_bot_survives_two_thousand_invitations():
             wait_for(s, room, 2 + n, 5)
             assert time.time() - start < 1, "%.2f s" % (time.time() - start)
         assert len([p for p in s.paths if p.endswith("/join")]) < 30, "a storm of joins"
+        friend = s.dm("@friend:h", joined=False)
+        assert s.wait(lambda: s.membership(friend, BOT) == "join", 15), "behind the storm"
+        refused = len([x for x in spam if s.membership(x, BOT) == "leave"])
+        assert 20 < refused < 400, "%d refused in %d s" % (refused, 15)
+        b.kill()
+        b.start()
+        assert b.ready()
+        assert s.wait(lambda: len([x for x in spam if s.membership(x, BOT) == "leave"]) > refused + 50, 30), \
+            "the rest is forgotten by a restart"
+        assert not any(s.membership(x, BOT) == "leave" for x in (room, friend))
+
+
+def matrix_bot_refuses_what_is_no_private_chat():
+    """With a word in three languages; whoever holds a role may bring it into a room, and a configured room is
+    always one of ours."""
+    more = "[room board]\naddress = matrix:!board:h\ntitle = Board"
+    with World(encryption="off", more=more) as (s, b):
+        room = s.room(NOOR)
+        s.invite(room, NOOR, direct=False)
+        assert s.wait(lambda: s.membership(room, BOT) == "leave"), "not refused"
+        said = [r["body"].get("reason") for r in s.requests if r["path"].endswith("/leave")]
+        assert len(said) == 1 and all(w in said[0] for w in ("Private", "פרטיות", "خاصة")), said
+        expect([p for p in s.paths if p.endswith("/join")], [])
+        s.room(NOOR, "!board:h")
+        s.invite("!board:h", NOOR, direct=False)
+        assert s.wait(lambda: s.membership("!board:h", BOT) == "join"), "the configured room is refused"
+        private = s.dm()
+        code = b.command("invite", "--role", "coordinator", "--org", "allmep").stdout
+        s.say(NOOR, private, "!start " + re.search(r"j_[\w-]{22}", code).group(0))
+        wait_for(s, private)
+        s.say(NOOR, private, "1")
+        wait_for(s, private, 2)
+        time.sleep(0.3)
+        again = s.room(NOOR)
+        s.invite(again, NOOR, direct=False)
+        assert s.wait(lambda: s.membership(again, BOT) == "join"), "a coordinator is refused"
+
+
+def matrix_bot_is_led_nowhere_by_a_tombstone():
+    """A room named as successor that says nothing of the old one is left again; and it is no way around the
+    limits, however many are named."""
+    with World(encryption="off") as (s, b):
+        room = s.dm("@eve:h")
+        traps = [s.room("@mallory:h", "!trap%d:h" % n) for n in range(200)]
+        s.public = set(traps)
+        for trap in traps:
+            s.event(room, "@eve:h", "m.room.tombstone", {"body": "", "replacement_room": trap}, "")
+        time.sleep(2)
+        s.dm("@friend:h")
+        assert s.wait(lambda: not any(s.membership(t, BOT) == "join" for t in traps), 20), "stays in a trap"
+        joins = [p for p in s.paths if "/join" in p and "trap" in p]
+        assert len(joins) < 12, joins
+        s.invite(traps[0], "@mallory:h", direct=False)
+        assert s.wait(lambda: s.membership(traps[0], BOT) == "leave"), "taken along"
 
 
 def matrix_bot_leaves_what_it_cannot_encrypt():

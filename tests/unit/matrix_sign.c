@@ -84,6 +84,30 @@ matrix_parse_takes_what_jansson_refuses(void **state)
 	assert_null(matrix_parse(NULL, 5));
 }
 
+/* One event of a stranger costs only itself, and not the whole answer that brings it. */
+static void
+matrix_parse_passes_over_what_is_too_deep(void **state)
+{
+	char text[4100], *at = text;
+	json_t *value;
+	(void)state;
+
+	at += snprintf(at, 40, "{\"b\":[1,");
+	memset(at, '[', 1000);
+	at += 1000;
+	at += snprintf(at, 40, "\"]\\\"]\",{\"x\":[]}");
+	memset(at, ']', 1000);
+	at += 1000;
+	snprintf(at, 40, ",2],\"c\":\"good\"}");
+	value = matrix_parse(text, strlen(text));
+	assert_string_equal(json_string_value(json_object_get(value, "c")), "good");
+	assert_int_equal(json_array_size(json_object_get(value, "b")), 3);
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(value, "b"), 2)), 2);
+	json_decref(value);
+	text[strlen(text) - 1] = 0;
+	assert_null(matrix_parse(text, strlen(text)));
+}
+
 /* The appendix' own signatures; its seed ends in a 1, whose two spare bits are not zero. */
 static void
 matrix_sign_vectors(void **state)
@@ -160,6 +184,7 @@ matrix_sign_malleated(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_canonical_form),
     cmocka_unit_test(matrix_parse_takes_what_jansson_refuses),
+    cmocka_unit_test(matrix_parse_passes_over_what_is_too_deep),
     cmocka_unit_test(matrix_sign_vectors),
     cmocka_unit_test(matrix_sign_malleated),
 };
