@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 
@@ -43,6 +44,7 @@ struct zone {
 	char *name;
 	_Atomic(struct table *) table;
 	struct table *base; /* as read, without overrides; under the lock */
+	struct stat read;   /* the file then */
 };
 
 struct override {
@@ -644,6 +646,24 @@ zones_close(struct zones *z)
 	free(z);
 }
 
+/* 1: the zone's file is still the one that was read, as far as its inode tells. */
+static int
+file_same(const struct zones *z, const struct zone *zone, struct stat *is)
+{
+	const struct stat *was = &zone->read;
+	char path[1024];
+
+	memset(is, 0, sizeof(*is));
+	if (snprintf(path, sizeof(path), "%s/%s", z->directory, zone->name) >= (int)sizeof(path) ||
+	    stat(path, is))
+		return 0;
+	return was->st_ino == is->st_ino && was->st_dev == is->st_dev &&
+	       was->st_size == is->st_size && was->st_mtim.tv_sec == is->st_mtim.tv_sec &&
+	       was->st_mtim.tv_nsec == is->st_mtim.tv_nsec &&
+	       was->st_ctim.tv_sec == is->st_ctim.tv_sec &&
+	       was->st_ctim.tv_nsec == is->st_ctim.tv_nsec;
+}
+
 int
 zones_reload(struct zones *z)
 {
@@ -651,12 +671,14 @@ zones_reload(struct zones *z)
 
 	pthread_mutex_lock(&z->lock);
 	for (struct zone *zone = z->zones; zone; zone = zone->next) {
-		struct table *now = table_read(z, zone->name);
+		struct stat is;
+		struct table *now = file_same(z, zone, &is) ? NULL : table_read(z, zone->name);
 
 		if (!now)
 			continue; /* in the middle of an upgrade, perhaps: what is known stays */
 		table_free(zone->base);
 		zone->base = now;
+		zone->read = is;
 		changed += zone_publish(z, zone);
 	}
 	pthread_mutex_unlock(&z->lock);

@@ -26,11 +26,13 @@ self_get(const struct matrix_crypto *c)
 static bool
 self_is(const struct matrix_crypto *c, const char *what)
 {
-	json_t *self = self_get(c);
-	bool is = json_is_true(json_object_get(self, what));
+	return json_is_true(json_object_get(matrix_state_look(c->state, "self"), what));
+}
 
-	json_decref(self);
-	return is;
+static int64_t
+self_number(const struct matrix_crypto *c, const char *what)
+{
+	return json_integer_value(json_object_get(matrix_state_look(c->state, "self"), what));
 }
 
 static void
@@ -173,10 +175,8 @@ signed_keys(struct matrix_crypto *c, json_t *keys, bool fallback)
 static bool
 fallback_young(struct matrix_crypto *c)
 {
-	json_t *self = self_get(c);
-	int64_t forget_at = json_integer_value(json_object_get(self, "fb"));
+	int64_t forget_at = self_number(c, "fb");
 
-	json_decref(self);
 	return forget_at - forget_fallback_ms + young_ms > c->now_ms;
 }
 
@@ -274,10 +274,8 @@ keys_wanted(struct matrix_crypto *c)
 static void
 forget_fallback(struct matrix_crypto *c)
 {
-	json_t *self = self_get(c);
-	int64_t at = json_integer_value(json_object_get(self, "fb"));
+	int64_t at = self_number(c, "fb");
 
-	json_decref(self);
 	if (at == 0 || at > c->now_ms)
 		return;
 	matrix_olm_forget_fallback(c->olm);
@@ -310,10 +308,8 @@ matrix_account_step(struct matrix_crypto *c)
 int64_t
 matrix_account_due_ms(const struct matrix_crypto *c)
 {
-	json_t *self = self_get(c);
-	int64_t at = json_integer_value(json_object_get(self, "fb"));
+	int64_t at = self_number(c, "fb");
 
-	json_decref(self);
 	if (c->upload_after_ms > c->now_ms && (at == 0 || c->upload_after_ms < at))
 		at = c->upload_after_ms;
 	return at ? at : INT64_MAX;

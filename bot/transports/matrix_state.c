@@ -14,6 +14,7 @@ enum {
 	ROW_TEXT = PREFIX + 2 * HASH_BYTES + 1,
 	NONCE = crypto_secretbox_NONCEBYTES,
 	MAC = crypto_secretbox_MACBYTES,
+	LAST = 4,
 };
 
 struct matrix_state {
@@ -23,7 +24,8 @@ struct matrix_state {
 	json_t *given;	 /* name: true; given out and not kept yet */
 	struct {
 		json_t *text, *value;
-	} *last; /* the value that was read last: the account is asked for at every step */
+	} *last;	/* LAST values that were read of late: some are asked for at every step */
+	size_t *oldest;
 	struct state_row *rows;
 	size_t row_count;
 };
@@ -49,7 +51,8 @@ matrix_state_new(const unsigned char key[MATRIX_STATE_KEY_BYTES])
 	state->values = object_new();
 	state->changed = object_new();
 	state->given = object_new();
-	state->last = memory_new(sizeof(*state->last));
+	state->last = memory_new(LAST * sizeof(*state->last));
+	state->oldest = memory_new(sizeof(*state->oldest));
 	return state;
 }
 
@@ -71,9 +74,12 @@ matrix_state_free(struct matrix_state *state)
 	if (!state)
 		return;
 	rows_free(state);
-	json_decref(state->last->text);
-	json_decref(state->last->value);
+	for (size_t i = 0; i < LAST; i++) {
+		json_decref(state->last[i].text);
+		json_decref(state->last[i].value);
+	}
 	free(state->last);
+	free(state->oldest);
 	json_decref(state->values);
 	json_decref(state->changed);
 	json_decref(state->given);
@@ -139,21 +145,31 @@ matrix_state_load(struct matrix_state *state, const struct state_row *row)
 	return good;
 }
 
-json_t *
-matrix_state_get(const struct matrix_state *state, const char *name)
+const json_t *
+matrix_state_look(const struct matrix_state *state, const char *name)
 {
 	json_t *text = json_object_get(state->values, name);
+	size_t i = 0;
 
 	if (!text)
 		return NULL;
-	if (text != state->last->text) {
-		json_decref(state->last->text);
-		json_decref(state->last->value);
-		state->last->text = json_incref(text);
-		state->last->value = json_loadb(json_string_value(text), json_string_length(text),
+	while (i < LAST && state->last[i].text != text)
+		i++;
+	if (i == LAST) {
+		i = (*state->oldest)++ % LAST;
+		json_decref(state->last[i].text);
+		json_decref(state->last[i].value);
+		state->last[i].text = json_incref(text);
+		state->last[i].value = json_loadb(json_string_value(text), json_string_length(text),
 		    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	}
-	return json_deep_copy(state->last->value);
+	return state->last[i].value;
+}
+
+json_t *
+matrix_state_get(const struct matrix_state *state, const char *name)
+{
+	return json_deep_copy(matrix_state_look(state, name));
 }
 
 bool

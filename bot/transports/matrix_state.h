@@ -27,6 +27,8 @@ bool matrix_state_load(struct matrix_state *state, const struct state_row *row);
 
 /* A new reference, or NULL; changing it changes nothing until it is put. */
 json_t *matrix_state_get(const struct matrix_state *state, const char *name);
+/* Only to be read, and only until the next call of these. */
+const json_t *matrix_state_look(const struct matrix_state *state, const char *name);
 /* Steals the reference. */
 void matrix_state_put(struct matrix_state *state, const char *name, json_t *value);
 void matrix_state_drop(struct matrix_state *state, const char *name);

@@ -265,7 +265,7 @@ telegram_new(const struct telegram_options *o)
 	tg->me.id = bot;
 	tg->offset = -1;
 	tg->phase = PHASE_OVER;
-	tg->poll_s = o->poll_s > 0 && o->poll_s < TELEGRAM_POLL_S ? o->poll_s : TELEGRAM_POLL_S;
+	tg->poll_s = o->poll_s > 0 ? o->poll_s : TELEGRAM_POLL_S;
 	tg->random = (uint64_t)loop_now_ms(o->loop) * 2654435761u ^ (uint64_t)bot ^ 1;
 	tg->random = tg->random ? tg->random : 1;
 	tg->poll_body.maximum = 4096;

@@ -1,7 +1,8 @@
 /*
  * sim [--seed N] [--runs N] [--seconds N] [--days N] [--people N] [--crowd N] [--cuts N]
  *     [--quiet-world] [--no-matrix] [--no-encryption] [--normal] [--nth-exchange N] [--nth-disk N]
- *     [--nth-kill N] [--nth-memory N] [--for-ever] [--verbose]
+ *     [--nth-kill N] [--nth-memory N] [--for-ever] [--verbose] [--pace DAYS] [--poll SECONDS]
+ *     [--tempers] [--years N]
  * sim --announce N [--every N] [--jobs N] [--no-encryption] [--seed N]
  * sim --power-cuts N [--normal] [--seed N]
  * Runs of so many days of bot and people, one seed after another; the last line counts them. Exit
@@ -26,6 +27,27 @@ static struct total {
 	int64_t flows[SIM_FLOWS];
 	uint64_t trace;
 } total;
+
+/* A busy month has a year's faults in it; the others are what communities are like, and in them the
+ * seasons pass: rounds, digests, clocks that change, all that is kept for a year and no longer. */
+static const struct temper {
+	const char *name;
+	int days, pace_days, poll_s;
+	int64_t cuts_a_year;
+} tempers[] = {
+    {"busy", 30, 1, 50, 300},
+    {"ordinary", 365, 15, 1200, 24},
+    {"quiet", 730, 60, 1200, 6},
+};
+enum { TEMPERS = sizeof(tempers) / sizeof(tempers[0]) };
+static const int temper_of_seed[] = {0, 2, 1, 2, 0, 2, 1, 2};
+
+static struct lived {
+	int64_t runs, days, updates, shipments, cuts, restarts;
+	double seconds;
+} lived[TEMPERS];
+
+static double seconds(void);
 
 static void
 cut_power(void *ctx)
@@ -195,6 +217,14 @@ arguments(int argc, char **argv, struct sim_options *o)
 			o->matrix = false;
 		else if (!strcmp(argv[i], "--no-encryption"))
 			o->encryption = false;
+		else if (!strcmp(argv[i], "--tempers"))
+			o->tempers = true;
+		else if (!strcmp(argv[i], "--years"))
+			o->years = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--pace"))
+			o->pace_days = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--poll"))
+			o->poll_s = (int)number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--cuts"))
 			o->cuts_a_year = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--nth-exchange"))
@@ -221,10 +251,51 @@ arguments(int argc, char **argv, struct sim_options *o)
 		o->cuts_a_year = 0;
 	}
 	return o->people >= 1 && o->announce >= 0 && o->announce < SIM_PEOPLE_MOST - 2 &&
-		       o->every >= 1 && o->jobs >= 1 && o->crowd >= 0 &&
+		       o->every >= 1 && o->pace_days >= 1 && o->jobs >= 1 && o->crowd >= 0 &&
 		       o->people + o->crowd <= SIM_PEOPLE_MOST
 		   ? runs
 		   : 0;
+}
+
+/* Of the worlds of each temper how many years, and what they held. */
+static void
+print_lived(void)
+{
+	for (int i = 0; i < TEMPERS; i++) {
+		const struct lived *l = &lived[i];
+
+		if (l->runs)
+			printf("temper: %s runs=%lld years=%.2f seconds=%.2f updates=%lld"
+			       " shipments=%lld cuts=%lld restarts=%lld\n",
+			    tempers[i].name, (long long)l->runs, (double)l->days / 365.25,
+			    l->seconds, (long long)l->updates, (long long)l->shipments,
+			    (long long)l->cuts, (long long)l->restarts);
+	}
+}
+
+/* One run in the temper of its seed; true when everything held. */
+static bool
+run_temper(struct sim_options o)
+{
+	int which = temper_of_seed[o.seed % (sizeof(temper_of_seed) / sizeof(int))];
+	const struct temper *t = &tempers[which];
+	struct lived *l = &lived[which];
+	double begun = seconds();
+	bool good;
+
+	o.days = t->days;
+	o.pace_days = t->pace_days;
+	o.poll_s = t->poll_s;
+	o.cuts_a_year = t->cuts_a_year;
+	good = run(&o);
+	l->runs++;
+	l->days += o.days + CALM_DAYS;
+	l->updates += sim.counts.updates;
+	l->shipments += sim.counts.shipments;
+	l->cuts += sim.counts.cuts;
+	l->restarts += sim.counts.restarts;
+	l->seconds += seconds() - begun;
+	return good;
 }
 
 static void
@@ -233,10 +304,10 @@ print_failure(void)
 	const struct sim_options *o = &sim.o;
 
 	printf("failed: %s; again with build/sim --seed %llu --days %d --people %d --crowd %d"
-	       " --cuts %lld%s%s%s%s%s --nth-exchange %lld --nth-disk %lld --nth-kill %lld"
+	       " --cuts %lld --pace %d --poll %d%s%s%s%s%s --nth-exchange %lld --nth-disk %lld --nth-kill %lld"
 	       " --nth-memory %lld, at line %lld of the trace\n",
 	    sim.failure, (unsigned long long)o->seed, o->days, o->people, o->crowd,
-	    (long long)o->cuts_a_year, o->faults ? "" : " --quiet-world",
+	    (long long)o->cuts_a_year, o->pace_days, o->poll_s, o->faults ? "" : " --quiet-world",
 	    o->normal ? " --normal" : "", o->matrix ? "" : " --no-matrix",
 	    o->encryption ? "" : " --no-encryption", o->for_ever ? " --for-ever" : "",
 	    (long long)o->nth_exchange, (long long)o->nth_disk, (long long)o->nth_kill,
@@ -297,7 +368,9 @@ main(int argc, char **argv)
 	    .faults = true,
 	    .every = 1,
 	    .jobs = 1,
-	    .cuts_a_year = 100};
+	    .cuts_a_year = 100,
+	    .pace_days = 1,
+	    .poll_s = 50};
 	int64_t runs = arguments(argc, argv, &o);
 	double begun = seconds();
 	bool good = runs > 0;
@@ -319,11 +392,14 @@ main(int argc, char **argv)
 	for (int64_t i = 0; i < runs && good; i++, o.seed++) {
 		if (i && o.seconds && seconds() - begun > (double)o.seconds)
 			break;
-		good = run(&o);
+		if (o.years && (double)total.days >= 365.25 * (double)o.years)
+			break;
+		good = o.tempers ? run_temper(o) : run(&o);
 		add_up();
 		if (!good)
 			print_failure();
 	}
+	print_lived();
 	print_total(seconds() - begun);
 	return good ? 0 : 1;
 }

@@ -44,6 +44,10 @@ struct sim_options {
 	int64_t power_cuts; /* only these, without a bot */
 	int64_t seconds;    /* no new run begins after that; 0: all runs */
 	int64_t cuts_a_year;
+	int pace_days; /* somebody comes by so often on average: 1 in a busy week */
+	int poll_s;    /* how long the servers hold an idle poll of Telegram's */
+	bool tempers;  /* the seed decides how busy the world is, and for how long it goes on */
+	int64_t years; /* no new run begins after so many; 0: all runs */
 	int64_t nth_exchange; /* that HTTP exchange fails (with `for_ever` all after it); 0: none */
 	int64_t nth_disk;     /* that disk operation fails; 0: none */
 	int64_t nth_kill;     /* the process is killed at that one */

@@ -466,7 +466,8 @@ add_telegram(void)
 	    .token_length = sizeof(token) - 1,
 	    .per_second = sim.o.announce ? 100 : 25,
 	    .per_chat_second = 1,
-	    .connections = 8};
+	    .connections = 8,
+	    .poll_s = sim.o.poll_s};
 
 	add(&bot.ports[0], telegram_new(&o));
 }

@@ -9,6 +9,8 @@
 
 #include "core/feature.h"
 
+#define GIBBERISH "qzx vwq j"
+
 enum { REMEMBERED = 24, NEWEST = 30, TOKEN = 72, LINE = 2400, WAITS_MS = 120000 };
 
 struct button {
@@ -328,7 +330,7 @@ act(void *ctx)
 		next_ms = 2000 + dice_below(h->script ? 20000 : 60000);
 	} else {
 		h->acts_left = (int)dice_below(12);
-		next_ms = dice_below(48 * 3600 * 1000);
+		next_ms = dice_below(48 * 3600 * 1000 * (int64_t)sim.o.pace_days);
 	}
 	if (h->sleeper && h->invited && !h->script)
 		return; /* only what comes wakes them */
@@ -402,16 +404,27 @@ see_code(struct human *h, const char *text)
 	agenda_add(sim.now_ms + 5000, false, link_there, NULL, h->twin);
 }
 
+/* Words in a chat with somebody have their answer when the other reads them. */
+static void
+hear_another(const char *text)
+{
+	const char *at = strstr(text, GIBBERISH);
+	int i = at ? (at[sizeof(GIBBERISH) - 1] - 'a') * 26 + at[sizeof(GIBBERISH)] - 'a' : -1;
+
+	if (i >= 0 && i < count)
+		humans[i].said_something = false;
+}
+
 void
 people_received(int64_t chat, int64_t message, const char *text, const char *const *buttons,
     int button_count, bool was_edited)
 {
 	struct human *h = human_of(chat);
 
-	(void)was_edited;
 	if (!h)
 		return;
 	h->said_something = false;
+	hear_another(text);
 	/* Where there are no buttons, choices are numbered in the text. */
 	if (button_count || (h->matrix && strstr(text, "1")))
 		h->asked_for_menu = false;
@@ -476,6 +489,17 @@ reachable(const struct human *h)
 	return !h->blocked && (!h->matrix || matrix_met(h->chat));
 }
 
+/* Of each person another, so that it is known again where it comes out. */
+static const char *
+gibberish(int i)
+{
+	static char text[] = GIBBERISH "aa";
+
+	text[sizeof(GIBBERISH) - 1] = (char)('a' + i / 26);
+	text[sizeof(GIBBERISH)] = (char)('a' + i % 26);
+	return text;
+}
+
 /* Whatever is said, something comes back. */
 void
 people_all_heard(void)
@@ -498,7 +522,7 @@ people_say_something(bool pressing)
 		if (pressing)
 			telegram_press(h->chat, 1, "AAAAAAAAAAAAAAAAAAAA.1");
 		else
-			speak(h, "qzx vwq jjj");
+			speak(h, gibberish(i));
 	}
 }
 

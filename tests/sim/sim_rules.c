@@ -207,7 +207,7 @@ static struct {
     {"hosted", {"SELECT count(*) FROM hosted"}},
     {"confirmed", {"SELECT count(*) FROM rsvp WHERE answer > 0"}},
     {"rounds", {"SELECT count(*) FROM meeting_round"}},
-    {"cards", {"SELECT count(*) FROM introduction"}},
+    {"cards", {"SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'introduction'"}},
     {"relays", {"SELECT coalesce(max(id), 0) FROM relay"}},
     {"surveys", {"SELECT count(*) FROM survey WHERE state > 0"}},
     {"answered", {"SELECT count(*) FROM survey_answered"}},
