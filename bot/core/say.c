@@ -520,6 +520,18 @@ file_new(struct turn *t, const char *name, const void *bytes, size_t length)
 	return path;
 }
 
+char *
+file_key(struct turn *t, const void *bytes, size_t length)
+{
+	unsigned char hash[SEAL_HASH_BYTES];
+	char *key = arena_print(t->arena, "made:%032d", 0);
+
+	seal_hash(t->seal, "file_key", bytes, length, hash);
+	for (size_t i = 0; i < 16; i++)
+		snprintf(key + 5 + 2 * i, 3, "%02x", hash[i]);
+	return key;
+}
+
 const char *
 link_to(struct turn *t, const char *network, const char *payload)
 {

@@ -274,7 +274,7 @@ drawn(struct turn *t, struct blob png)
 
 	if (png.length)
 		card_file(card, file_new(t, "door.png", png.bytes, png.length), "door.png",
-		    "image/png", NULL);
+		    "image/png", file_key(t, png.bytes, png.length));
 	tell(t, person, CLASS_REPLY, 0, card);
 }
 

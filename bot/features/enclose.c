@@ -82,6 +82,7 @@ enclose_show(struct turn *t, struct card *card)
 {
 	struct enclosed file;
 
+	/* No key: the draft may yet change or be thrown away; the announcement's own file has one. */
 	if (enclose_get(t, compose_kind(t), &file))
 		card_file(card, file_new(t, file.name, file.bytes.bytes, file.bytes.length),
 		    file.name, file.type, NULL);

@@ -32,6 +32,7 @@ mydata(struct turn *t)
 	struct card *card = words(t, "mydata.title", NULL);
 	struct blob json = mine_json(t, t->person->id);
 
+	/* No key: it goes out once, and no number of it is kept. */
 	card_file(card, file_new(t, "mydata.json", json.bytes, json.length), "mydata.json",
 	    "application/json", NULL);
 	card->flags |= CARD_PROTECT;

@@ -294,7 +294,7 @@ drawn(struct turn *t, struct blob png)
 
 	if (png.length)
 		card_file(card, file_new(t, "results.png", png.bytes, png.length), "results.png",
-		    "image/png", NULL);
+		    "image/png", file_key(t, png.bytes, png.length));
 	tell(t, person, CLASS_REPLY, 0, card);
 }
 
@@ -359,7 +359,8 @@ csv(struct turn *t)
 	csv_rows(t, &s, true, &b);
 	card = words(t, "results.csv_here", NULL);
 	card_file(
-	    card, file_new(t, "survey.csv", b.bytes, b.length), "survey.csv", "text/csv", NULL);
+	    card, file_new(t, "survey.csv", b.bytes, b.length), "survey.csv", "text/csv",
+	    file_key(t, b.bytes, b.length));
 	buf_free(&b);
 	audit(t, "survey.export", s.id);
 	say_private(t, card);

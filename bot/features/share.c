@@ -79,19 +79,6 @@ draw(const struct work_input *input)
 	return png;
 }
 
-/* The same bytes are uploaded once, whoever asks for them. */
-static const char *
-key_of(struct turn *t, const char *kind, const void *bytes, size_t length)
-{
-	unsigned char hash[SEAL_HASH_BYTES];
-	char *key = arena_print(t->arena, "%s:%032d", kind, 0), *hex = key + strlen(kind) + 1;
-
-	seal_hash(t->seal, "share", bytes, length, hash);
-	for (size_t i = 0; i < 16; i++)
-		snprintf(hex + 2 * i, 3, "%02x", hash[i]);
-	return key;
-}
-
 static void
 drawn(struct turn *t, struct blob png)
 {
@@ -101,7 +88,7 @@ drawn(struct turn *t, struct blob png)
 
 	if (png.length)
 		card_file(card, file_new(t, "event.png", png.bytes, png.length), "event.png",
-		    "image/png", key_of(t, "png", png.bytes, png.length));
+		    "image/png", file_key(t, png.bytes, png.length));
 	tell(t, person, CLASS_REPLY, 0, card);
 }
 
@@ -159,7 +146,7 @@ give_file(struct turn *t, bool neutral)
 	card = words(t, "share.file_here", NULL);
 	card_file(
 	    card, file_new(t, "event.ics", text, strlen(text)), "event.ics", "text/calendar",
-	    key_of(t, "ics", always, strlen(always)));
+	    file_key(t, always, strlen(always)));
 	if (!neutral)
 		choose(t, card, "share.neutral", "share.neutral", occasion_key(t, o.id));
 	say(t, card);

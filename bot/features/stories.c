@@ -240,6 +240,7 @@ static void export(struct turn *t)
 	buf_string(&b, "\n]\n");
 	audit(t, "story.export", 0);
 	card = words_n(t, "stories.exported", n, NULL);
+	/* No key, as for pictures and voices: what is withdrawn leaves no number to fetch it by. */
 	card_file(card, file_new(t, "stories.json", b.bytes, b.length), "stories.json",
 	    "application/json", NULL);
 	if (b.overflowed)

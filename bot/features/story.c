@@ -227,6 +227,7 @@ story_show_media(struct turn *t, const struct story *story)
 
 		if (!plain.bytes)
 			continue;
+		/* No key: what is withdrawn leaves no number by which a network would still give it. */
 		card_file(
 		    card, file_new(t, name, plain.bytes, plain.length), name, db_text(q, 1), NULL);
 		story_show(t, story, card);

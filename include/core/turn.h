@@ -200,6 +200,9 @@ void media_fetch(struct turn *t, const char *handle, const char *key);
 /* A new file below the state folder for what this turn makes; removed by itself when sent or after
  * a day. */
 char *file_new(struct turn *t, const char *name, const void *bytes, size_t length);
+/* The card_file key of what several people may ask for: the same bytes go up to a network once, whoever
+ * asks. Not for what is one person's own (an export, a story's picture): nothing of it is remembered. */
+char *file_key(struct turn *t, const void *bytes, size_t length);
 
 /* ---- people (core/people.h has the rest) ---- */
 

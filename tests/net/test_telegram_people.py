@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """What people meet on Telegram: links, groups, menus by language and role, files, coming and going; and a poll
 that hangs. Against the stricter server."""
+import json
 import os
 import re
 import shutil
@@ -118,6 +119,14 @@ def telegram_people_hear_nothing_personal_in_a_group():
             s.say(7, text, chat=-1001)
         assert "Groundwork" in ask(s, 7, "/podcast@alum_bot", chat=-1001)["text"]
         assert len(s.ledger(-1001)) == 3, shown(s, -1001)
+        # A link's payload in a group does nothing there and shows nothing: only the way to the private chat.
+        code = b.command("invite", "--role", "member", "--org", "arava").stdout.split()[0]
+        for payload in (code, "k_" + "a" * 22, "s_1", "e_1", "p"):
+            m = ask(s, 8, "/start@alum_bot " + payload, chat=-1001)
+            assert m["text"] == said[7]["text"], (payload, m)
+            assert "start=" + payload not in json.dumps(m["reply_markup"]), "the code is shown to all"
+        assert "Arava" not in ask(s, 8, "/profile")["text"], "joined by a group's message"
+        del s.messages[-1001][3:]
         # A button under a public answer, pressed in the group: what comes is private.
         m = s.ledger(-1001)[-1]
         had = len(s.ledger(8))
