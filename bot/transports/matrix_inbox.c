@@ -18,6 +18,7 @@
 enum {
 	SESSIONS_MAX = 60,
 	STRANGE_MAX = 300,
+	STRANGE_OF_ONE = 20,
 	INDEXES_MAX = 1000,
 	WAITING_MAX = 128,
 	WITHHELD_MAX = 500
@@ -57,19 +58,62 @@ oldest_drop(struct matrix_crypto *c, const char *room, json_t *all)
 	json_object_del(all, oldest);
 }
 
-/* Keys for rooms that we do not know may come before the room does, but not without end. */
 static bool
-room_allowed(struct matrix_crypto *c, const char *room, json_t *all)
+room_known(const struct matrix_crypto *c, const char *room)
 {
 	char name[MATRIX_NAME];
 
 	snprintf(name, sizeof(name), "room/%s", room);
-	if (all || matrix_state_has(c->state, name))
-		return true;
-	if (json_object_size(c->strange) >= STRANGE_MAX)
-		return false;
-	json_object_set_new(c->strange, room, json_true());
-	return true;
+	return matrix_state_has(c->state, name);
+}
+
+static void
+sessions_drop(struct matrix_crypto *c, const char *room)
+{
+	json_t *all = matrix_state_get_of(c->state, "ins", room), *entry;
+	char name[MATRIX_NAME];
+	const char *session;
+
+	json_object_foreach(all, session, entry) {
+		in_name(name, room, session);
+		matrix_state_drop_of(c->state, "in", name);
+	}
+	json_decref(all);
+	matrix_state_drop_of(c->state, "ins", room);
+}
+
+/* Rooms that have become known count no more; one of this user's, or else the eldest, makes way. */
+static void
+strange_fewer(struct matrix_crypto *c, const char *user)
+{
+	const char *room, *eldest = NULL;
+	size_t theirs = 0;
+	json_t *of;
+	void *next;
+
+	json_object_foreach_safe(c->strange, next, room, of)
+		if (room_known(c, room))
+			json_object_del(c->strange, room);
+	json_object_foreach(c->strange, room, of)
+		theirs += strcmp(json_string_value(of), user) == 0;
+	if (theirs < STRANGE_OF_ONE && json_object_size(c->strange) < STRANGE_MAX)
+		return;
+	json_object_foreach(c->strange, room, of)
+		if (!eldest && (theirs < STRANGE_OF_ONE || strcmp(json_string_value(of), user) == 0))
+			eldest = room;
+	sessions_drop(c, eldest);
+	json_object_del(c->strange, eldest);
+}
+
+/* Keys for rooms that we do not know may come before the room does, but not without end: a flood
+ * of them pushes out its own, and nobody who comes after it is refused. */
+static void
+strange_note(struct matrix_crypto *c, const char *room, const char *user)
+{
+	if (room_known(c, room) || json_object_get(c->strange, room))
+		return;
+	strange_fewer(c, user);
+	json_object_set_new(c->strange, room, json_string(user));
 }
 
 static void
@@ -78,10 +122,7 @@ session_put(struct matrix_crypto *c, const char *room, const char *session, json
 	json_t *all = matrix_state_get_of(c->state, "ins", room);
 	char name[MATRIX_NAME];
 
-	if (!room_allowed(c, room, all)) {
-		json_decref(row);
-		return;
-	}
+	strange_note(c, room, matrix_inner_text(row, "u"));
 	if (!all)
 		all = json_object();
 	if (!json_object_get(all, session) && json_object_size(all) >= SESSIONS_MAX)
@@ -372,21 +413,50 @@ drop_waiting(struct matrix_crypto *c, const char *id)
 	json_object_del(c->waiting, id);
 }
 
+static size_t
+waiting_in(const struct matrix_crypto *c, const char *room)
+{
+	size_t count = 0;
+	json_t *entry;
+	const char *id;
+
+	json_object_foreach(c->waiting, id, entry)
+		count += matrix_inner_says(entry, "r", room);
+	return count;
+}
+
+/* Of the room where most wait: a flood there pushes out its own. */
+static void
+make_way(struct matrix_crypto *c)
+{
+	size_t most = 0, count;
+	const char *id, *chosen = NULL;
+	json_t *entry;
+
+	json_object_foreach(c->waiting, id, entry) {
+		count = waiting_in(c, matrix_inner_text(entry, "r"));
+		if (count > most) {
+			most = count;
+			chosen = id;
+		}
+	}
+	if (chosen) {
+		char *name = memory_string(chosen);
+
+		drop_waiting(c, name);
+		free(name);
+	}
+}
+
 static void
 wait_for_key(struct matrix_crypto *c, const struct envelope *e)
 {
 	json_t *entry;
-	const char *oldest;
 
 	if (json_object_get(c->waiting, e->id))
 		return;
-	if (json_object_size(c->waiting) >= WAITING_MAX) {
-		oldest = json_object_iter_key(json_object_iter(c->waiting));
-		oldest = oldest ? memory_string(oldest) : NULL;
-		if (oldest)
-			drop_waiting(c, oldest);
-		free((void *)(uintptr_t)oldest);
-	}
+	if (json_object_size(c->waiting) >= WAITING_MAX)
+		make_way(c);
 	entry = json_pack("{s:s,s:s,s:O,s:I}", "r", e->room, "s", e->session, "e", e->event, "t",
 	    (json_int_t)c->now_ms);
 	json_object_set(c->waiting, e->id, entry);
@@ -428,9 +498,20 @@ load(void *ctx, const char *name)
 	json_object_set_new(c->waiting, name + strlen("wait/"), matrix_state_get(c->state, name));
 }
 
+static void
+load_strange(void *ctx, const char *name)
+{
+	struct matrix_crypto *c = ctx;
+	const char *room = name + strlen("ins/");
+
+	if (!room_known(c, room))
+		json_object_set_new(c->strange, room, json_string(""));
+}
+
 void
 matrix_inbox_open(struct matrix_crypto *c)
 {
+	matrix_state_each(c->state, "ins/", load_strange, c);
 	matrix_state_each(c->state, "wait/", load, c);
 	c->look_again = true;
 }
@@ -541,17 +622,11 @@ matrix_inbox_due_ms(const struct matrix_crypto *c)
 void
 matrix_inbox_left(struct matrix_crypto *c, const char *room)
 {
-	json_t *all = matrix_state_get_of(c->state, "ins", room), *entry;
-	char name[MATRIX_NAME];
-	const char *session, *id;
+	json_t *entry;
+	const char *id;
 	void *next;
 
-	json_object_foreach(all, session, entry) {
-		in_name(name, room, session);
-		matrix_state_drop_of(c->state, "in", name);
-	}
-	json_decref(all);
-	matrix_state_drop_of(c->state, "ins", room);
+	sessions_drop(c, room);
 	json_object_foreach_safe(c->waiting, next, id, entry)
 		if (matrix_inner_says(entry, "r", room))
 			drop_waiting(c, id);

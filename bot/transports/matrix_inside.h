@@ -194,6 +194,8 @@ void matrix_rooms_left(struct matrix *m, struct matrix_batch *batch, const char 
 /* After an entry's events: whether we stay. */
 void matrix_rooms_settle(struct matrix *m, struct matrix_batch *batch, const char *room);
 bool matrix_rooms_group(struct matrix *m, const char *room);
+/* It is a private chat, and of this person: not of somebody whose word a server puts into it. */
+bool matrix_rooms_private(struct matrix *m, const char *room, const char *who);
 bool matrix_rooms_known(struct matrix *m, const char *room);
 /* In every room all since heard_to is asked for. */
 void matrix_rooms_catch_up(struct matrix *m);

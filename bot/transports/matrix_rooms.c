@@ -80,6 +80,17 @@ matrix_rooms_group(struct matrix *m, const char *room)
 	return group;
 }
 
+bool
+matrix_rooms_private(struct matrix *m, const char *room, const char *who)
+{
+	json_t *row = row_get(m, room);
+	const char *peer = matrix_json_text(row, "p");
+	bool is = !is_group(row) && (!peer || !who || strcmp(peer, who) == 0);
+
+	json_decref(row);
+	return is;
+}
+
 static void
 count_room(void *ctx, const char *name)
 {

@@ -179,8 +179,10 @@ take_readable(struct matrix *m, struct matrix_batch *batch, const char *room, js
 {
 	struct event made;
 
-	if (!matrix_json_event(m->arena, m->user, arena_string(m->arena, room),
-		matrix_rooms_group(m, room), event, &made)) {
+	bool group = !matrix_rooms_private(m, room, matrix_json_text(event, "sender"));
+
+	if (!matrix_json_event(
+		m->arena, m->user, arena_string(m->arena, room), group, event, &made)) {
 		if (matrix_json_says(
 			json_object_get(event, "content"), "msgtype", "m.key.verification.request"))
 			matrix_chore_add(
@@ -205,7 +207,7 @@ take_unreadable(struct matrix *m, struct matrix_batch *batch, const char *room, 
 		   *who = matrix_json_text(event, "sender");
 	struct event *made;
 
-	if (!matrix_json_id(id) || !matrix_json_id(who) || matrix_rooms_group(m, room))
+	if (!matrix_json_id(id) || !matrix_json_id(who) || !matrix_rooms_private(m, room, who))
 		return;
 	made = matrix_sync_add(batch);
 	made->id = arena_print(m->arena, "%s?", id);

@@ -59,7 +59,7 @@ class Bot:
             f.write(text)
         os.chmod(self.path(name), 0o600)
 
-    def start(self):
+    def start(self, **how):
         self.notify.setblocking(False)
         try:
             while self.notify.recv(4096):
@@ -69,7 +69,7 @@ class Bot:
         self.notify.settimeout(20)
         with open(self.path("out"), "ab") as out:
             self.process = subprocess.Popen(
-                [PROGRAM, "--config", self.path("bot.ini"), "run"], stdout=out, stderr=out,
+                [PROGRAM, "--config", self.path("bot.ini"), "run"], stdout=out, stderr=out, **how,
                 env=dict(os.environ, NOTIFY_SOCKET=os.path.abspath(self.path("notify"))))
         return self
 

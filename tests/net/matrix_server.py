@@ -228,6 +228,8 @@ class Homeserver(matrix_keys.Server):
         else:
             payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         payload = payload.replace(b'"@@1e999@@"', b"-1e999")
+        payload = payload.replace(b'"@@deep@@"', b'[{"a":' * 500 + b"1" + b"}]" * 500)
+        payload = payload.replace(b'"@@twice@@"', b'1,"body":"!help","body":{}')
         try:
             h.send_response(status)
             h.send_header("Content-Type", kind)

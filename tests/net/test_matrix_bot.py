@@ -2,6 +2,7 @@
 """The whole bot as a service on Matrix, without encryption unless a test says so."""
 import os
 import re
+import resource
 import sqlite3
 import sys
 import time
@@ -113,6 +114,34 @@ def matrix_bot_fills_a_gap():
         wait_for(s, room, 1 + 130, 30)
         time.sleep(0.5)
         expect(len(s.ledger(room)), 1 + 130)
+
+
+def matrix_bot_loses_no_gap_when_the_disk_refuses():
+    """The commit that brings a filled gap fails: the service ends, and the next start fills it again."""
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        b.kill()
+        for n in range(60):
+            s.say(NOOR, room, "!events")
+        full = []
+
+        def hook(count, method, path, moment):
+            if path.endswith("/messages") and moment == "before" and not full:
+                full.append(path)
+                size = os.path.getsize(b.path("bot.db-wal"))
+                resource.prlimit(b.process.pid, resource.RLIMIT_FSIZE, (size, size))
+        s.hook = hook
+        b.start(restore_signals=False)
+        assert b.process.wait(30) != 0, "it goes on without its disk"
+        assert full, "no gap was filled"
+        s.hook = None
+        b.start()
+        assert b.ready()
+        wait_for(s, room, 61, 30)
+        time.sleep(0.5)
+        expect(len(s.ledger(room)), 61)
 
 
 def matrix_bot_takes_invitations_politely():
@@ -336,6 +365,9 @@ def matrix_bot_keeps_answering_through_nonsense():
         {"type": "m.room.member", "state_key": 5, "content": {"membership": []}},
         {"type": "m.room.tombstone", "state_key": "", "content": {"replacement_room": 12}},
         {"type": "m.room.encrypted", "content": {"algorithm": 1, "ciphertext": {}}},
+        {"content": {"msgtype": "m.text", "body": "deep", "x": "@@deep@@"}},
+        {"content": {"msgtype": "m.text", "body": "twice", "x": "@@twice@@"}},
+        {"content": {"msgtype": "m.text", "body": "n", "n": 1.5, "m": -12345678901234567890}},
         {"type": "m.reaction", "content": {"m.relates_to": {"event_id": "$e1", "key": "1"}}},
     ]
     for encryption in ("off", "on"):

@@ -253,6 +253,9 @@ def event_in(chat_of):
             image = [c for c in noor.contents() if c["msgtype"] == "m.image"][-1]
             png = noor.bytes_of(image)
             assert png.startswith(b"\x89PNG"), png[:20]
+            expect(image["info"]["mimetype"], "image/png")
+            # Complete without the picture: a sentence, and no file's name.
+            assert image["body"].endswith(".") and image["body"] != image["filename"] == "event.png", image
     finally:
         os.unlink(path)
 

@@ -3,6 +3,7 @@
 which here excludes insecure devices."""
 import json
 import os
+import re
 import sys
 import time
 
@@ -269,9 +270,9 @@ def matrix_peers_old_state_makes_a_new_device():
         expect((s.logins, told(peer)), (1, 1))
 
 
-def told(peer):
+def told(peer, words="new keys"):
     """How often it was said that the keys are new."""
-    return len([text for text in peer.read_all() if "new keys" in text])
+    return len([text for text in peer.read_all() if words in text])
 
 
 def matrix_peers_what_an_old_state_cannot_read_is_said():
@@ -328,6 +329,59 @@ def matrix_peers_old_state_without_password_ends_with_77():
         b.start()
         assert b.ready()
         assert s.wait(lambda: told(peer) == 1, 20), "nobody is told of the new device"
+
+
+def restored(bot):
+    """The folder is lost; the backup comes back into an empty one."""
+    for name in os.listdir(bot.folder):
+        if name.startswith("bot.db"):
+            os.unlink(bot.path(name))
+    p = bot.command("restore", bot.path("backup"))
+    expect(p.returncode, 0)
+
+
+def matrix_peers_a_restored_backup_makes_a_new_device():
+    """Without a password 77 and what to do; with it a new device of the same identity, everybody is told once in
+    their language, and the talk goes on."""
+    new = "מפתחות חדשים"
+    with World() as (s, b):
+        signed(s)
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.say("!language")
+        peer.say(re.search(r"^\[#?(\d+)\] .*עברית", heard(s, peer, 1)[-1], re.M).group(1))
+        heard(s, peer, 2)
+        master = s.identity[BOT]["master_key"]
+        expect(b.command("backup", b.path("backup")).returncode, 0)
+        for n in range(3):
+            peer.say("!events")
+            heard(s, peer, 3 + n)
+        b.kill()
+        restored(b)
+        b.start()
+        expect(b.process.wait(30), 77)
+        assert "password_file" in b.said(), b.said()[-2000:]
+        expect(told(peer, new), 0)
+        b.configure(TOKEN, PASSWORD)
+        b.start()
+        assert b.ready()
+        assert s.wait(lambda: "NEWDEV1" in s.devices[BOT] and "BOTDEV" not in s.devices[BOT], 20), \
+            s.devices[BOT].keys()
+        assert s.wait(lambda: len(s.devices[BOT]["NEWDEV1"]["signatures"].get(BOT, {})) > 1, 20), "not signed"
+        expect(s.identity[BOT]["master_key"], master)
+        assert s.wait(lambda: told(peer, new) == 1, 20), "nobody is told"
+        before = len(s.ledger(ROOM))
+        peer.anew()
+        peer.say("!help")
+        assert s.wait(lambda: len(s.ledger(ROOM)) > before, 15), "mute after a restore"
+        status = b.command("status").stdout
+        assert "new device" in status, status
+        expect(b.stop()[0], 0)
+        b.start()
+        assert b.ready()
+        peer.say("!events")
+        assert s.wait(lambda: len(s.ledger(ROOM)) > before + 1, 15), "mute after a restart"
+        expect((s.logins, told(peer, new)), (1, 1))
 
 
 def matrix_peers_a_second_device_reads_on():
