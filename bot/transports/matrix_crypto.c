@@ -406,6 +406,7 @@ matrix_crypto_sync(struct matrix_crypto *c, const json_t *constant, bool initial
 	json_array_foreach(
 	    json_object_get(json_object_get(answer, "to_device"), "events"), i, event)
 		matrix_inbox_to_device(c, event);
+	matrix_peer_seen_keep(c);
 	matrix_account_sync(c, answer);
 	step(c);
 }

@@ -52,6 +52,7 @@ struct matrix_crypto {
 	json_t *shut;	   /* room: ms when the server would not tell us of it */
 	json_t *moved;	   /* room: true; members came or went while they were being asked */
 	json_t *withheld;  /* session: code; keys that were refused to us */
+	json_t *seen;	   /* hashes of Olm messages, while an answer's are read; else NULL */
 	json_t *strange;   /* room: user; keys came for it although it is not known */
 
 	/* Kept events. */

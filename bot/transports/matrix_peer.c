@@ -327,23 +327,30 @@ seen(struct matrix_crypto *c, const char *body)
 {
 	unsigned char hash[12];
 	char text[2 * sizeof(hash) + 1];
-	json_t *all = matrix_state_get(c->state, "olmseen"), *one;
+	json_t *one;
 	size_t i;
 
 	crypto_generichash(hash, 12, (const unsigned char *)body, strlen(body), NULL, 0);
 	sodium_bin2hex(text, sizeof(text), hash, sizeof(hash));
-	if (!all)
-		all = json_array();
-	json_array_foreach(all, i, one)
-		if (strcmp(json_string_value(one), text) == 0) {
-			json_decref(all);
+	if (!c->seen)
+		c->seen = matrix_state_get(c->state, "olmseen");
+	if (!c->seen)
+		c->seen = json_array();
+	json_array_foreach(c->seen, i, one)
+		if (strcmp(json_string_value(one), text) == 0)
 			return true;
-		}
-	if (json_array_size(all) >= SEEN_MAX)
-		json_array_remove(all, 0);
-	json_array_append_new(all, json_string(text));
-	matrix_state_put(c->state, "olmseen", all);
+	if (json_array_size(c->seen) >= SEEN_MAX)
+		json_array_remove(c->seen, 0);
+	json_array_append_new(c->seen, json_string(text));
 	return false;
+}
+
+void
+matrix_peer_seen_keep(struct matrix_crypto *c)
+{
+	if (c->seen)
+		matrix_state_put(c->state, "olmseen", c->seen);
+	c->seen = NULL;
 }
 
 /* The text, by one of the sessions there are; *known: a pre-key message belongs to one of them. */

@@ -35,6 +35,8 @@ void matrix_peer_sent(struct matrix_crypto *c, struct matrix_job *job);
  * right; a new reference. NULL: seen before, not for us, forged, or it did not open (then a new
  * session is begun, once in an hour). */
 json_t *matrix_peer_open_message(struct matrix_crypto *c, json_t *event);
+/* Which messages were opened becomes a row: after the last of an answer. */
+void matrix_peer_seen_keep(struct matrix_crypto *c);
 /* Begins a new session with whoever holds this key and says a word, once in an hour. */
 void matrix_peer_mend(struct matrix_crypto *c, const char *user, const char *curve);
 /* Lists of devices came: what waited for them is mended. */

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The whole bot as a service on Matrix, without encryption unless a test says so."""
+import base64
 import os
 import re
 import resource
@@ -380,6 +381,52 @@ def matrix_bot_keeps_answering_through_nonsense():
                 s.say(NOOR, room, "!events")
                 wait_for(s, room, n + 1, 5)
                 assert time.time() - start < 1, "%.2f s at %r" % (time.time() - start, event)
+
+
+def matrix_bot_is_not_deaf_in_a_flood_of_keys():
+    """10,000 messages to its device in one answer, of a stranger who is nobody's device: others are answered."""
+    with World(start=False) as (s, b):
+        b.start()
+        assert b.ready()
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        device = s.devices[BOT]["BOTDEV"]["keys"]["curve25519:BOTDEV"]
+        bodies = [base64.b64encode(b"\3\n\x20" + os.urandom(150)).decode().rstrip("=") for _ in range(100)]
+        kinds = [{"type": "m.room.encrypted", "sender": "@eve:h", "content": {
+            "algorithm": "m.olm.v1.curve25519-aes-sha2",
+            "sender_key": base64.b64encode(os.urandom(32)).decode().rstrip("="),
+            "ciphertext": {device: {"type": n % 2, "body": bodies[n % 100] + "%04d" % n}}}} if n % 4 else
+            {"type": "m.room_key_request", "sender": "@eve:h", "content": {
+                "action": "request", "requesting_device_id": "X", "request_id": str(n), "body": {
+                    "algorithm": "m.megolm.v1.aes-sha2", "room_id": room, "session_id": "s"}}}
+            for n in range(10000)]
+        with s.lock:
+            s.boxes.setdefault((BOT, "BOTDEV"), []).extend(kinds)
+            s.bump()
+        for n in range(3):
+            start = time.time()
+            s.say(NOOR, room, "!events")
+            wait_for(s, room, n + 2, 1 if n else 8)
+            print("# answered %.2f s after 10,000 messages to the device" % (time.time() - start))
+        expect([p for p in s.paths if "m.forwarded_room_key" in p], [])
+
+
+def matrix_bot_tells_nothing_to_who_is_not_there():
+    """A server that puts words of somebody else into a private chat gets nothing personal out of it."""
+    with World(encryption="off") as (s, b):
+        room = s.dm()
+        s.say(NOOR, room, "!help")
+        wait_for(s, room)
+        for word in ("!mydata", "!profile", "hello", "1"):
+            s.say("@eve:h", room, word)
+        time.sleep(1)
+        assert all(c["msgtype"] != "m.file" for c in s.ledger(room)), s.ledger(room)
+        assert all("private chat only" in body for body in s.bodies(room)[1:]), s.bodies(room)
+        count = len(s.ledger(room))
+        s.say(NOOR, room, "!mydata")
+        wait_for(s, room, count + 1)
+        assert s.wait(lambda: any(c["msgtype"] == "m.file" for c in s.ledger(room))), s.bodies(room)
 
 
 def matrix_bot_outlives_a_hostile_server():
