@@ -71,7 +71,8 @@ struct ship {
 	bool heard;   /* a feature wants to know its fate */
 	bool look_up; /* the address may have changed since */
 	bool file;	     /* a file goes with it */
-	const char *where;   /* a room that moved: where to instead, else NULL */
+	const char *who;     /* of a post: to whom, as it was taken up, else NULL */
+	const char *where;   /* the same, or where a room moved to, else NULL */
 	const char *message; /* the network's id of what is edited, else NULL */
 	size_t length;
 	char bytes[]; /* the parcel, packed */
@@ -133,6 +134,14 @@ struct limit {
 	bool told;
 };
 
+/* A text of a post in clear. */
+struct post_plain {
+	struct post_plain *next;
+	int64_t post;
+	const char *language;
+	struct blob plain;
+};
+
 struct engine {
 	struct engine_options o;
 	struct db *db;
@@ -168,6 +177,8 @@ struct engine {
 	int64_t wake_ms;    /* what was ordered last */
 	int64_t post_next_ms; /* when posts want a slice; INT64_MAX none */
 	bool post_sending;    /* some post goes out: fates make room for more */
+	struct post_plain *plains; /* texts that go out now, opened once for all: in their arena */
+	struct arena *plain_arena;
 	bool post_old;	      /* some post's rows may go */
 	int64_t erasures, erasures_listed; /* serial numbers: given, and in the list beside */
 	int64_t wipe_ms; /* when the WAL is to be emptied; INT64_MAX: nothing was erased */
@@ -237,6 +248,8 @@ int64_t outbox_expires_s(enum class class);
 /* The network's own number of the file with that key; NULL: never uploaded. */
 const char *outbox_file_id(struct turn *t, const struct network *n, const char *key);
 struct blob outbox_post_body(struct turn *t, int64_t post, const struct parcel *parcel);
+/* The opened texts of posts are forgotten: one changed, or nothing goes out any more. */
+void outbox_forget_texts(struct engine *e);
 /* Back again; NULL: it cannot be opened, or is a deletion. */
 const struct card *outbox_post_card(struct turn *t, int64_t post, struct blob body);
 /* Pushes that a person may take their yes back from: sets of classes, bit N for class N. */

@@ -838,6 +838,7 @@ engine_new(const struct engine_options *options)
 
 	e->o = *options;
 	e->db = options->db;
+	e->plain_arena = arena_new();
 	e->arena = arena_new();
 	e->outgoing = arena_new();
 	e->next_job_s = INT64_MAX;
@@ -1063,6 +1064,7 @@ engine_free(struct engine *e)
 	page_free(e);
 	route_free(e);
 	free(e->fates);
+	arena_free(e->plain_arena);
 	arena_free(e->arena);
 	arena_free(e->outgoing);
 	free(e);

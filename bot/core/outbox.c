@@ -261,6 +261,35 @@ target_message(struct engine *e, int64_t target, const char **message)
 	return state == STATE_WAITING || state == STATE_TRYING ? 0 : -1;
 }
 
+void
+outbox_forget_texts(struct engine *e)
+{
+	e->plains = NULL;
+	arena_forget(e->plain_arena);
+}
+
+static struct blob
+post_text(struct engine *e, int64_t post, const char *language)
+{
+	struct arena *arena = e->plain_arena;
+	struct post_plain *p;
+	struct rows *q;
+
+	for (p = e->plains; p; p = p->next)
+		if (p->post == post && !strcmp(p->language, language))
+			return p->plain;
+	p = arena_alloc(arena, sizeof(*p));
+	*p = (struct post_plain){e->plains, post, arena_string(arena, language), {NULL, 0}};
+	q = db_query(e->db, &post_get, V(post, language));
+	if (db_next(q))
+		p->plain = seal_unbox(e->o.seal, arena, (struct blob){NULL, 0}, post,
+		    "post_text.body", db_blob(q, 0));
+	db_done(q);
+	if (p->plain.bytes)
+		e->plains = p;
+	return p->plain;
+}
+
 static bool
 row_plain(struct engine *e, struct rows *q, struct blob *plain)
 {
@@ -269,17 +298,11 @@ row_plain(struct engine *e, struct rows *q, struct blob *plain)
 	int64_t person = db_int(q, 1), post = db_int(q, 8);
 	struct blob slot = {NULL, 0};
 
-	turn_begin(&t, e, &ours);
 	if (post) {
-		struct rows *p = db_query(e->db, &post_get, V(post, db_text(q, 12)));
-
-		*plain = (struct blob){NULL, 0};
-		if (db_next(p))
-			*plain = seal_unbox(
-			    e->o.seal, e->arena, slot, post, "post_text.body", db_blob(p, 0));
-		db_done(p);
+		*plain = post_text(e, post, db_text(q, 12));
 		return plain->bytes != NULL;
 	}
+	turn_begin(&t, e, &ours);
 	if (person)
 		slot = people_slot(&t, person);
 	*plain = seal_unbox(e->o.seal, e->arena, slot, person, "delivery.body", db_blob(q, 10));
@@ -346,6 +369,17 @@ room_of(struct engine *e, struct network *n, int64_t chat, int64_t post)
 	return room_where(&t, n, chat);
 }
 
+/* Read in the transaction that is open anyway, and not by itself when it is handed over. */
+static void
+address_of(struct engine *e, struct ship *s)
+{
+	struct turn t;
+	struct ours ours;
+
+	turn_begin(&t, e, &ours);
+	people_address(&t, s->account, &s->who, &s->where);
+}
+
 /* One waiting row: trying, ended, or left where it is. True when it took a slot. */
 static bool
 pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, bool paced,
@@ -394,6 +428,8 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, bo
 	db_run(e->db, &try_it, V(s.id));
 	if (!s.account)
 		s.where = room_of(e, n, s.chat, db_int(q, 8));
+	else if (db_int(q, 8))
+		address_of(e, &s);
 	ship_add(n, &s, plain);
 	return true;
 }

@@ -133,6 +133,7 @@ post_say(struct turn *t, int64_t post, const char *language, struct card *card)
 		parcel.set = converse_offer(t, card, 0, 0);
 		choices = db_number(t->db, &last_choices, NONE, 0);
 	}
+	outbox_forget_texts(t->engine);
 	db_run(t->db, &set_text, V(post, language, outbox_post_body(t, post, &parcel), choices));
 }
 

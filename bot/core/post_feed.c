@@ -282,8 +282,6 @@ feed_networks(struct turn *t, struct feeding *p, int64_t now_ms)
 	if (p->op == OP_SEND && outbox_waits_for_morning(p->class))
 		open_s = after_quiet_hours(t, PERSON_NOBODY, p->due > t->now ? p->due : t->now);
 	if (open_s > t->now) {
-		/* The night began, or an outage ended in it: what was taken up waits again too. */
-		post_feed_take_back(t, p->id, STATE_PLANNED);
 		p->next_ms = open_s * 1000;
 		return;
 	}
@@ -468,6 +466,8 @@ post_feed_run(struct engine *e)
 		if (p->next_ms < next)
 			next = p->next_ms;
 	}
+	if (!e->post_sending)
+		outbox_forget_texts(e);
 	if (next < e->post_next_ms)
 		e->post_next_ms = next;
 }

@@ -49,7 +49,8 @@ string_bytes(const char *s)
 void
 ship_add(struct network *n, const struct ship *from, struct blob plain)
 {
-	size_t strings = string_bytes(from->where) + string_bytes(from->message);
+	size_t strings = string_bytes(from->who) + string_bytes(from->where) +
+			 string_bytes(from->message);
 	struct ship *s = memory_new(sizeof(*s) + plain.length + strings);
 	char *at = s->bytes + plain.length;
 
@@ -58,6 +59,7 @@ ship_add(struct network *n, const struct ship *from, struct blob plain)
 	s->queued_ms = engine_now_ms(n->engine);
 	s->length = plain.length;
 	memcpy(s->bytes, plain.bytes, plain.length);
+	s->who = keep_string(&at, from->who);
 	s->where = keep_string(&at, from->where);
 	s->message = keep_string(&at, from->message);
 	*n->last_ship = s;
@@ -127,7 +129,7 @@ hand_over(struct turn *t, struct network *n, struct ship *s)
 	struct shipment out = {.id = s->id,
 	    .op = s->op,
 	    .class = s->class,
-	    .who = p.who,
+	    .who = p.who ? p.who : s->who,
 	    .where = s->where && !p.who ? s->where : p.where,
 	    .message = s->message ? s->message : p.message,
 	    .press = p.press,
@@ -274,13 +276,18 @@ outbox_gone(void *engine, struct transport *transport, int64_t id, const struct 
 static int64_t
 fates_ms(const struct engine *e)
 {
-	enum { MANY = 48, WAIT_MS = 20 };
+	enum { MANY = 48, WAIT_MS = 20, POST_MS = 5 };
 
 	if (!e->fate_count)
 		return INT64_MAX;
-	for (int i = 0; i < e->network_count; i++)
-		if (e->networks[i].queued && e->fate_count < MANY && e->o.manifest)
+	for (int i = 0; i < e->network_count; i++) {
+		const struct network *n = &e->networks[i];
+
+		if (n->queued && e->fate_count < MANY && e->o.manifest)
 			return e->fate_since_ms + WAIT_MS;
+		if (e->post_sending && n->flying > n->transport->slots / 2)
+			return e->fate_since_ms + POST_MS;
+	}
 	return 0;
 }
 
