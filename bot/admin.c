@@ -317,7 +317,7 @@ erase_main(struct app *app)
 	return status;
 }
 
-/* ---- check, version ---- */
+/* ---- check, schema ---- */
 
 struct checking {
 	struct db *db;
@@ -417,17 +417,5 @@ schema_main(void)
 		for (const struct column *c = (*s)->columns; c->name; c++)
 			printf("| %s | %s | %s | %s |\n", c->name, c->purpose, c->retention,
 			    erasers[c->eraser]);
-	return EXIT_DONE;
-}
-
-int
-version_main(void)
-{
-	int schema = 0;
-
-	for (const struct schema *const *s = engine_schemas(features); *s; s++)
-		for (const char *const *step = (*s)->steps; *step; step++)
-			schema++;
-	printf("alumhub-bot 1.0\nschema %d\n", schema);
 	return EXIT_DONE;
 }

@@ -82,6 +82,12 @@ json_bytes(size_t bytes)
 	return memory_resize(NULL, bytes);
 }
 
+const char *
+memory_json_library(void)
+{
+	return jansson_version_str();
+}
+
 void
 memory_for_json(void)
 {

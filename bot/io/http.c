@@ -35,6 +35,12 @@ whole_path(const char *path)
 	return whole;
 }
 
+const char *
+http_library(void)
+{
+	return curl_version();
+}
+
 struct http *
 http_new(struct loop *loop, const struct http_options *options)
 {

@@ -37,6 +37,12 @@ must(int rc, const char *what)
 	abort();
 }
 
+const char *
+loop_library(void)
+{
+	return uv_version_string();
+}
+
 struct loop *
 loop_new(void)
 {

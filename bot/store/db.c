@@ -773,6 +773,12 @@ parts_path(const struct db *db)
 	return db->path;
 }
 
+const char *
+db_library(void)
+{
+	return sqlite3_libversion();
+}
+
 struct db *
 db_open_reader(struct db *db)
 {

@@ -14,6 +14,8 @@ _Noreturn void memory_exhausted(void);
 /* From now on for jansson too: a document that does not fit the memory must not look like one that
  * is malformed, or it would be set aside as poisoned. Before the first use of JSON. */
 void memory_for_json(void);
+/* The version of jansson. */
+const char *memory_json_library(void);
 
 /* Gives back what only the start needed: free pages of the heap, and code and constants of libraries,
  * which the kernel brings back by itself when they are used again. */

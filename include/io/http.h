@@ -96,6 +96,8 @@ struct http_answer {
 	const void *inside;
 };
 
+/* The versions of the library below it and of those that it uses, TLS among them. */
+const char *http_library(void);
 /* options may be NULL. Never NULL; free it after its lanes and before the loop. */
 struct http *http_new(struct loop *loop, const struct http_options *options);
 void http_free(struct http *http);

@@ -15,6 +15,8 @@ typedef void loop_signal_fn(void *ctx, int signal_number);
 
 /* Never NULL. SIGPIPE is ignored from here on. */
 struct loop *loop_new(void);
+/* The version of the library below it. */
+const char *loop_library(void);
 /*
  * Call it after everything that was made on the loop was freed; waits for background work that
  * still runs (its `done` is called) and for deferred calls. A handle left over is a mistake of

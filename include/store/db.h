@@ -144,6 +144,8 @@ struct db_options {
 enum db_open_error db_open(struct db **db, const struct db_options *options, char **why);
 /* False: another process holds the lock of that state. */
 bool db_is_free(const char *path);
+/* The version of SQLite. */
+const char *db_library(void);
 /* A second, read-only connection for a thread; NULL when it cannot be had. */
 struct db *db_open_reader(struct db *db);
 void db_close(struct db *db);

@@ -106,6 +106,14 @@ def service_every_command_is_in_the_manual_and_completes():
     assert done.stdout == "load-demo\n", done.stdout
 
 
+def service_command_version_says_what_it_runs_with():
+    said = run(BOT, "version").stdout
+    for line in (r"alumhub-bot \S+", r"schema \d+", r"SQLite 3\.\S+", r"libuv 1\.\S+", r"libcurl/\S+ .*OpenSSL/3.*",
+                 r"jansson 2\.\S+", r"ICU \d+\.\S+", r"expat_2\.\S+", r"libical 3\.\S+", r"libsodium 1\.\S+",
+                 r"libolm 3\.\S+"):
+        assert re.search("^%s$" % line, said, re.M), (line, said)
+
+
 bad = 0
 only = os.environ.get("ONLY", "")
 tests = [f for name, f in list(globals().items()) if name.startswith("service_")]
