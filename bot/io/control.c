@@ -183,10 +183,13 @@ rest_run(void *ctx)
 {
 	struct control_rest *rest = ctx;
 	struct pollfd p = {.fd = rest->fd, .events = POLLOUT};
+	size_t n = 1;
 
-	while (rest->done < rest->length && poll(&p, 1, REPLY_MS) > 0 && !(p.revents & POLLERR))
-		rest->done +=
-		    write_some(rest->fd, rest->bytes + rest->done, rest->length - rest->done);
+	/* Nothing went although there was room: the other side is gone. */
+	while (n > 0 && rest->done < rest->length && poll(&p, 1, REPLY_MS) > 0) {
+		n = write_some(rest->fd, rest->bytes + rest->done, rest->length - rest->done);
+		rest->done += n;
+	}
 }
 
 static void

@@ -210,6 +210,33 @@ control_bears_bad_clients(void **state)
 	world_close(&w);
 }
 
+/* The end of the loop waits for what is being written: it would never come. */
+static void
+control_gives_up_on_who_asks_and_goes(void **state)
+{
+	struct world w;
+	int fd, i;
+
+	(void)state;
+	world_open(&w, false);
+	w.big = 900000;
+	fd = dial(&w);
+	assert_int_equal(write(fd, "x\n", 2), 2);
+	for (i = 0; i < 50 && !w.asked; i++)
+		loop_step(w.loop);
+	assert_int_equal(w.asked, 1);
+	close(fd);
+	fd = dial(&w);
+	assert_int_equal(write(fd, "y\n", 2), 2);
+	close(fd);
+	for (i = 0; i < 50 && w.asked < 2; i++)
+		loop_step(w.loop);
+	assert_int_equal(w.asked, 2);
+	alarm(20);
+	world_close(&w);
+	alarm(0);
+}
+
 static void
 control_closes_while_a_reply_is_owed(void **state)
 {
@@ -246,6 +273,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(control_answers_later_and_empty),
     cmocka_unit_test(control_sends_a_long_reply),
     cmocka_unit_test(control_bears_bad_clients),
+    cmocka_unit_test(control_gives_up_on_who_asks_and_goes),
     cmocka_unit_test(control_closes_while_a_reply_is_owed),
     cmocka_unit_test(control_says_when_nobody_listens),
 };
