@@ -106,7 +106,7 @@ pace_until(const struct network *n, int64_t now_ms)
 	if (rate <= 0)
 		return now_ms;
 	if (p->bucket < 1)
-		next += (int64_t)((1 - p->bucket) * 1000 / rate + 0.999);
+		next += 1 + (int64_t)((1 - p->bucket) * 1000 / rate); /* never none: then we would spin */
 	if (!size || fits(p, size, 0, next))
 		return next;
 	free = p->on_way < size ? p->went_ms[(p->next + p->on_way) % size] + WINDOW_MS : 0;
