@@ -102,11 +102,12 @@ begin(const struct sim_options *options)
 	/* Each seed begins in another week of the years 2026 to 2029. */
 	sim.now_ms = sim.start_ms = (1767225600 + dice_below(200) * 7 * 86400) * 1000;
 	sim.end_ms = sim.start_ms + (int64_t)options->days * DAY_MS;
+	/* First, for from here on libsodium's keys come from the dice. */
+	bot_begin();
 	check_begin();
 	exchange_begin();
 	telegram_world_begin();
 	matrix_world_begin();
-	bot_begin();
 }
 
 static void

@@ -391,6 +391,9 @@ bot_begin(void)
 
 	empty_folder(false);
 	seal_random_from(fill);
+	/* What it draws once a process is not drawn from the first world's dice. */
+	if (sodium_init() < 0)
+		exit(2);
 	randombytes_set_implementation(&random_dice);
 	crash_vfs_register();
 	crash_vfs_new(sim.o.seed);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "transports/telegram_inside.h"
 
 struct http {
 	int nothing;
@@ -379,6 +380,18 @@ matrix_shipment(const char *path)
 	return strstr(path, "/send/m.room.") ? strtoll(strrchr(path, '/') + 1, NULL, 10) : 0;
 }
 
+/* Those that wait for one file leave in the callback of the first of them, so a sending is asked
+ * which it is. */
+static int64_t
+shipment_of(const struct exchange *x, const struct http_request *request)
+{
+	if (x->matrix)
+		return matrix_shipment(x->path);
+	if (request->label && !strncmp(request->label, "telegram send", strlen("telegram send")))
+		return ((const struct sending *)request->ctx)->id;
+	return sim.shipment;
+}
+
 struct http_call *
 http_send(struct http_lane *lane, const struct http_request *request)
 {
@@ -394,7 +407,7 @@ http_send(struct http_lane *lane, const struct http_request *request)
 	x->call = call;
 	copy_address(x, request);
 	copy_body(x, request);
-	x->shipment = x->matrix ? matrix_shipment(x->path) : sim.shipment;
+	x->shipment = shipment_of(x, request);
 	*lane->last = call;
 	lane->last = &call->next;
 	lane_poke(lane);
