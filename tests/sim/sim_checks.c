@@ -243,8 +243,8 @@ owed_once(int64_t update, const char *text)
 		return;
 	count = db_number(sim.db, &heard, V(number), 0);
 	if (count != (number % SIM_POISON ? 1 : 0))
-		violated("update %lld was confirmed and heard %lld times", (long long)update,
-		    (long long)count);
+		violated("update %lld was confirmed and heard %lld times: %s", (long long)update,
+		    (long long)count, text);
 }
 
 void
