@@ -498,6 +498,8 @@ run_main(struct app *app)
 	int status;
 
 	memory_settle();
+	/* A reload that comes before the loop listens has nothing to read again. */
+	signal(SIGHUP, SIG_IGN);
 	status = app_open(app, true);
 
 	if (status != EXIT_DONE)

@@ -1,4 +1,5 @@
-/* What systemd wants to know (sd_notify). Everything here does nothing outside a unit. */
+/* What systemd wants to know, in the words of sd_notify(3). Everything here does nothing outside a unit, and waits
+ * a fifth of a second at the most for a reader who is behind. */
 #ifndef IO_NOTIFY_H
 #define IO_NOTIFY_H
 
