@@ -153,8 +153,8 @@ def backup_restore_into_a_newer_program():
             f.write(sealed.unseal(KEY, open(file, "rb").read()))
         db = sqlite3.connect(old, isolation_level=None)
         db.execute("PRAGMA journal_mode = DELETE")
-        db.execute("ALTER TABLE erasure DROP COLUMN serial")
-        db.execute("UPDATE schema_version SET version = 2 WHERE schema = 'people'")
+        db.execute("ALTER TABLE account DROP COLUMN late")
+        db.execute("UPDATE schema_version SET version = version - 1 WHERE schema = 'people'")
         db.close()
         with open(file, "wb") as f:
             f.write(sealed.seal(KEY, open(old, "rb").read()))
@@ -162,8 +162,8 @@ def backup_restore_into_a_newer_program():
         expect(p.run("restore", file), 0)
         assert p.knows("noor")
         db = sqlite3.connect(p.database)
-        assert db.execute("SELECT version FROM schema_version WHERE schema = 'people'").fetchone()[0] >= 3
-        db.execute("SELECT serial FROM erasure").fetchall()
+        assert db.execute("SELECT version FROM schema_version WHERE schema = 'people'").fetchone()[0] >= 4
+        db.execute("SELECT late FROM account").fetchall()
         db.close()
         assert not glob.glob(p.database + ".before*"), "a copy from before holds who was erased"
 

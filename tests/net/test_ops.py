@@ -276,8 +276,8 @@ def ops_upgrade_keeps_a_copy_that_ends():
     with State(bot=FAST) as s:
         s.run("chat", text="noor: /help\n")
         db = sqlite3.connect(s.path("state/bot.db"), isolation_level=None)
-        db.execute("ALTER TABLE erasure DROP COLUMN serial")
-        db.execute("UPDATE schema_version SET version = 2 WHERE schema = 'people'")
+        db.execute("ALTER TABLE account DROP COLUMN late")
+        db.execute("UPDATE schema_version SET version = version - 1 WHERE schema = 'people'")
         db.close()
         assert s.run("chat", text="noor: /help\n") == 0, s.said
         copies = glob.glob(s.path("state/bot.db.before-*"))
