@@ -525,7 +525,8 @@ static void
 answer(struct turn *t, const struct event *event)
 {
 	if (event->kind == EVENT_UNREADABLE)
-		say(t, words(t, "engine.unreadable", NULL));
+		/* What came without its bytes was encrypted, with a key that did not come. */
+		say(t, words(t, event->raw ? "engine.unreadable" : "engine.unreadable_key", NULL));
 	else if (event->kind == EVENT_RENEWED)
 		say(t, words(t, "engine.renewed", NULL));
 	else if (event->kind == EVENT_EDITED && !event->group)

@@ -262,6 +262,11 @@ engine_unreadable_update_is_set_aside_and_answered(void **state)
 	assert_true(world_is(w, world_last(w, "noor"), "en", "engine.unreadable"));
 	assert_int_equal(w->count, 1);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM poisoned"), 1);
+	world_forget_sent(w);
+	world_event(w, (struct event){.kind = EVENT_UNREADABLE, .who = "noor"});
+	world_settle(w);
+	assert_true(world_is(w, world_last(w, "noor"), "en", "engine.unreadable_key"));
+	assert_int_equal(w->count, 1);
 	/* One from nobody at all costs nothing but its row. */
 	world_event(w, (struct event){.kind = EVENT_UNREADABLE, .raw = "?", .raw_length = 1});
 	world_settle(w);
