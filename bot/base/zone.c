@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
 
@@ -646,7 +645,7 @@ zones_close(struct zones *z)
 	free(z);
 }
 
-/* 1: the zone's file is still the one that was read, as far as its inode tells. */
+/* 1: the zone's file is still the one that was read, as far as its inode tells. *is: what it is now. */
 static int
 file_same(const struct zones *z, const struct zone *zone, struct stat *is)
 {
