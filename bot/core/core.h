@@ -204,23 +204,54 @@ struct ours {
 	bool asking;  /* it is being asked now */
 };
 
-/* turn.c */
+/* engine.c */
+extern const struct schema engine_schema;
+extern struct sql *const engine_statements_own[];
+/* A setting of the state itself; NULL: never written. */
+const char *meta_read(struct engine *e, const char *name);
+void meta_write(struct engine *e, const char *name, const char *content);
+void turn_begin(struct turn *t, struct engine *e, struct ours *ours);
+/* The turn itself, whatever holds it; false when it failed. */
+bool turn_do(struct engine *e, struct turn *t, void (*run)(struct turn *t, void *ctx), void *ctx);
+/* Runs `run` as one turn inside the open transaction: savepoint, turn, outbox, savepoint end. */
+bool turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *t, void *ctx), void *ctx);
+/* A savepoint, and what it holds besides rows. */
+struct mark {
+	int64_t first_delivery;
+	const struct running *running;
+};
+struct mark mark_set(struct engine *e);
+void mark_undo(struct engine *e, struct mark mark);
+int64_t engine_now_ms(struct engine *e);
+bool engine_commit(struct engine *e);
+/* Nothing is said, sent or read any more: only a new start knows what the disk holds. */
+void engine_give_up(struct engine *e, const char *why);
+/* Deletes what the engine no longer needs, hourly. */
+void engine_prune(struct turn *t);
+/* Features hear of something. */
+void happen(struct turn *t, enum happening what);
+const struct feature *feature_named(struct engine *e, const char *name);
+
+/* inbox.c */
+extern struct sql *const inbox_statements[];
+bool transport_came(void *engine, struct transport *transport, const struct batch *batch);
+bool transport_keep(
+    void *engine, struct transport *transport, const struct state_row *state, size_t count);
+void inbox_prune(struct turn *t);
+
+/* network.c */
+extern struct sql *const network_statements[];
+struct network *network_of(struct engine *e, struct transport *transport);
+struct network *network_named(struct engine *e, const char *name);
+struct network *network_numbered(struct engine *e, int number);
+/* The transport is freed, and what it was is still asked for when its last fates are written. */
+void network_close(struct network *n);
 /* A group that has another id now (migration): what waits for the old one goes there. NULL: not
  * moved. */
 void engine_moved(struct engine *e, struct network *n, int64_t chat, const char *to);
 const char *engine_moved_to(struct engine *e, struct network *n, int64_t chat);
-void turn_begin(struct turn *t, struct engine *e, struct ours *ours);
-int64_t engine_now_ms(struct engine *e);
-bool engine_commit(struct engine *e);
 /* What stands before a deep link's payload on that network, as it was last seen; NULL: never seen. */
 const char *engine_link(struct engine *e, const char *network);
-/* Runs `run` as one turn inside the open transaction: savepoint, turn, outbox, savepoint end. */
-bool turn_run(struct engine *e, struct turn *t, void (*run)(struct turn *t, void *ctx), void *ctx);
-/* Features hear of something. */
-/* Deletes what the engine no longer needs, hourly. */
-void engine_prune(struct turn *t);
-void happen(struct turn *t, enum happening what);
-const struct feature *feature_named(struct engine *e, const char *name);
 
 /* say.c */
 /* To a room or group that is in the configuration. */
@@ -265,15 +296,11 @@ void outbox_withdraw_posts(struct turn *t, int64_t person, unsigned pushes);
 /* Our relayed delivery that a message answers, 0 when unknown. */
 int64_t outbox_replied(struct turn *t, int64_t chat, const char *message);
 int64_t outbox_next_ms(struct engine *e);
-bool transport_came(void *engine, struct transport *transport, const struct batch *batch);
 /* room.c */
 bool transport_welcome(
     void *engine, struct transport *transport, const char *room, const char *who);
 extern const struct schema outbox_schema;
 extern struct sql *const outbox_statements[];
-struct network *network_of(struct engine *e, struct transport *transport);
-struct network *network_named(struct engine *e, const char *name);
-struct network *network_numbered(struct engine *e, int number);
 
 /* parcel.c */
 struct blob parcel_pack(struct arena *arena, const struct parcel *parcel);
