@@ -8,6 +8,8 @@
 #include "http_lane.h"
 #include "loop_uv.h"
 
+static const char NO_MEMORY[] = "out of memory";
+
 enum {
 	CONNECT_DEFAULT_MS = 10000,
 	UNUSED_KEPT = 64,
@@ -225,12 +227,34 @@ list_remove(struct http_call **list, struct http_call **last, struct http_call *
 	return true;
 }
 
-static void
+/* False: there was no memory for it. */
+static bool
 slot_run(struct http_slot *slot)
 {
-	http_slot_set(slot);
-	if (curl_multi_add_handle(slot->lane->multi, slot->easy) != CURLM_OK)
+	CURLMcode code;
+
+	if (!http_slot_set(slot))
+		return false;
+	code = curl_multi_add_handle(slot->lane->multi, slot->easy);
+	if (code != CURLM_OK && code != CURLM_OUT_OF_MEMORY)
 		abort();
+	return code == CURLM_OK;
+}
+
+static void call_is_bad(struct http_lane *lane, struct http_call *call);
+
+/* Nothing left, and its fn hears so in the next round. */
+static void
+slot_fails(struct http_slot *slot)
+{
+	struct http_call *call = slot->call;
+
+	slot->call = NULL;
+	call->slot = NULL;
+	call->bad = NO_MEMORY;
+	slot->lane->busy--;
+	slot_release(slot);
+	call_is_bad(slot->lane, call);
 }
 
 void
@@ -249,7 +273,8 @@ http_lane_start(struct http_lane *lane)
 		call->next = NULL;
 		call->slot = slot;
 		slot->call = call;
-		slot_run(slot);
+		if (!slot_run(slot))
+			slot_fails(slot);
 	}
 }
 
@@ -392,8 +417,10 @@ follow(struct http_slot *slot, long status, const char **bad)
 	*bad = http_call_redirect(call, url, status == 301 || status == 308);
 	if (*bad)
 		return false;
-	slot_run(slot);
-	return true;
+	if (slot_run(slot))
+		return true;
+	*bad = NO_MEMORY;
+	return false;
 }
 
 static void

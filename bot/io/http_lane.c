@@ -179,7 +179,9 @@ act(struct http_lane *lane, curl_socket_t fd, int events)
 	int running;
 
 	lane->inside++;
-	curl_multi_socket_action(lane->multi, fd, events, &running);
+	/* libcurl 7.88 divides by zero when it goes on after that: see its singlesocket(). */
+	if (curl_multi_socket_action(lane->multi, fd, events, &running) == CURLM_OUT_OF_MEMORY)
+		memory_exhausted();
 	read_messages(lane);
 	if (!lane->dead)
 		http_lane_start(lane);

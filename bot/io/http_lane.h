@@ -26,13 +26,12 @@ struct http_slot {
 	bool whole_head; /* the empty line behind the headers came */
 	bool too_big;
 	bool refused; /* an address was refused */
-	bool form_failed;
+	bool unset;   /* an option could not be set */
 	uint64_t deadline; /* in the loop's ms */
 	char cause[128];
 	/* What the handle is set to now. */
 	int64_t timeout_ms;
 	bool plain, fresh;
-	char method[32];
 };
 
 /* What libcurl wants to know of a socket. */
@@ -86,8 +85,8 @@ void http_lane_start(struct http_lane *lane);
 /* http_slot.c */
 void http_slot_open(struct http_slot *slot, struct http_lane *lane);
 void http_slot_close(struct http_slot *slot);
-/* Tells libcurl about slot->call; the transfer may be added after it. */
-void http_slot_set(struct http_slot *slot);
+/* Tells libcurl about slot->call; the transfer may be added after it. False: it had no memory. */
+bool http_slot_set(struct http_slot *slot);
 /* Forgets what belonged to the request. */
 void http_slot_clear(struct http_slot *slot);
 

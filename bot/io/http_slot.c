@@ -9,6 +9,10 @@ enum {
 	BODY_ROOM_KEPT = 256 * 1024,
 };
 
+/* An option that libcurl had no memory for is not set, and the request must not go without it. */
+#define SET(slot, option, value) \
+	((slot)->unset = curl_easy_setopt((slot)->easy, option, value) != CURLE_OK || (slot)->unset)
+
 static size_t
 body_came(char *bytes, size_t size, size_t count, void *ctx)
 {
@@ -131,8 +135,9 @@ open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 }
 
 static void
-set_network(CURL *easy, const struct http_lane *lane)
+set_network(struct http_slot *slot)
 {
+	const struct http_lane *lane = slot->lane;
 	static const long resolve[] = {
 	    [HTTP_ANY_FAMILY] = CURL_IPRESOLVE_WHATEVER,
 	    [HTTP_IPV4] = CURL_IPRESOLVE_V4,
@@ -140,39 +145,39 @@ set_network(CURL *easy, const struct http_lane *lane)
 	};
 	char proxy[512];
 
-	curl_easy_setopt(easy, CURLOPT_IPRESOLVE, resolve[lane->family]);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)lane->connect_timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 30L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 10L);
+	SET(slot, CURLOPT_IPRESOLVE, resolve[lane->family]);
+	SET(slot, CURLOPT_CONNECTTIMEOUT_MS, (long)lane->connect_timeout_ms);
+	SET(slot, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET(slot, CURLOPT_TCP_KEEPIDLE, 30L);
+	SET(slot, CURLOPT_TCP_KEEPINTVL, 10L);
 	/* "": not even the one the environment names. */
 	snprintf(proxy, sizeof(proxy), "%s%s", lane->http->proxy ? "socks5h://localhost" : "",
 	    lane->http->proxy ? lane->http->proxy : "");
-	curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(slot, CURLOPT_PROXY, proxy);
+	SET(slot, CURLOPT_NOPROXY, "");
+	SET(slot, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (lane->http->ca_file)
-		curl_easy_setopt(easy, CURLOPT_CAINFO, lane->http->ca_file);
+		SET(slot, CURLOPT_CAINFO, lane->http->ca_file);
 }
 
 static void
-set_functions(CURL *easy, struct http_slot *slot)
+set_functions(struct http_slot *slot)
 {
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body_came);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, slot);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_came);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, slot);
-	curl_easy_setopt(easy, CURLOPT_READFUNCTION, body_wanted);
-	curl_easy_setopt(easy, CURLOPT_READDATA, slot);
-	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, body_rewound);
-	curl_easy_setopt(easy, CURLOPT_SEEKDATA, slot);
-	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, about_to_send);
-	curl_easy_setopt(easy, CURLOPT_PREREQDATA, slot);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, slot);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_lane_close_socket);
-	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, slot->lane);
+	SET(slot, CURLOPT_PRIVATE, slot);
+	SET(slot, CURLOPT_WRITEFUNCTION, body_came);
+	SET(slot, CURLOPT_WRITEDATA, slot);
+	SET(slot, CURLOPT_HEADERFUNCTION, header_came);
+	SET(slot, CURLOPT_HEADERDATA, slot);
+	SET(slot, CURLOPT_READFUNCTION, body_wanted);
+	SET(slot, CURLOPT_READDATA, slot);
+	SET(slot, CURLOPT_SEEKFUNCTION, body_rewound);
+	SET(slot, CURLOPT_SEEKDATA, slot);
+	SET(slot, CURLOPT_PREREQFUNCTION, about_to_send);
+	SET(slot, CURLOPT_PREREQDATA, slot);
+	SET(slot, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	SET(slot, CURLOPT_OPENSOCKETDATA, slot);
+	SET(slot, CURLOPT_CLOSESOCKETFUNCTION, http_lane_close_socket);
+	SET(slot, CURLOPT_CLOSESOCKETDATA, slot->lane);
 }
 
 void
@@ -184,19 +189,21 @@ http_slot_open(struct http_slot *slot, struct http_lane *lane)
 		memory_exhausted();
 	slot->lane = lane;
 	slot->easy = easy;
-	set_functions(easy, slot);
-	set_network(easy, lane);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	set_functions(slot);
+	set_network(slot);
+	SET(slot, CURLOPT_NOSIGNAL, 1L);
 	/* Or a dead name server stops the loop when the transfer is given up. */
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	SET(slot, CURLOPT_QUICK_EXIT, 1L);
+	SET(slot, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(slot, CURLOPT_PROTOCOLS_STR, "https");
+	SET(slot, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(slot, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	if (lane->compressed)
-		curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
+		SET(slot, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
 	if (lane->http->user_agent)
-		curl_easy_setopt(easy, CURLOPT_USERAGENT, lane->http->user_agent);
+		SET(slot, CURLOPT_USERAGENT, lane->http->user_agent);
+	if (slot->unset)
+		memory_exhausted();
 }
 
 static void
@@ -241,12 +248,27 @@ set_headers(struct http_slot *slot)
 		*rest = 0;
 		more = curl_slist_append(slot->headers, line);
 		if (!more)
-			memory_exhausted();
+			break;
 		slot->headers = more;
 	}
 	explicit_bzero(copy, head->length);
 	free(copy);
-	curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers);
+	if (rest) {
+		free_headers(slot);
+		slot->unset = true;
+	}
+	SET(slot, CURLOPT_HTTPHEADER, slot->headers);
+}
+
+static bool
+set_part(curl_mimepart *to, struct http_form_part *from)
+{
+	from->read = 0;
+	return to && curl_mime_name(to, from->name) == CURLE_OK &&
+	       curl_mime_filename(to, from->file_name) == CURLE_OK &&
+	       curl_mime_type(to, from->type) == CURLE_OK &&
+	       curl_mime_data_cb(to, (curl_off_t)from->length, part_wanted,
+		   from->once ? NULL : part_rewound, NULL, from) == CURLE_OK;
 }
 
 static void
@@ -256,20 +278,12 @@ set_form(struct http_slot *slot)
 	size_t i;
 
 	slot->form = curl_mime_init(slot->easy);
-	for (i = 0; i < call->part_count; i++) {
-		struct http_form_part *from = &call->parts[i];
-		curl_mimepart *to = curl_mime_addpart(slot->form);
-
-		from->read = 0;
-		curl_mime_name(to, from->name);
-		if (from->file_name)
-			curl_mime_filename(to, from->file_name);
-		if (from->type)
-			curl_mime_type(to, from->type);
-		curl_mime_data_cb(to, (curl_off_t)from->length, part_wanted,
-		    from->once ? NULL : part_rewound, NULL, from);
-	}
-	curl_easy_setopt(slot->easy, CURLOPT_MIMEPOST, slot->form);
+	for (i = 0; slot->form && i < call->part_count; i++)
+		if (!set_part(curl_mime_addpart(slot->form), &call->parts[i]))
+			break;
+	if (!slot->form || i < call->part_count)
+		slot->unset = true;
+	SET(slot, CURLOPT_MIMEPOST, slot->form);
 }
 
 static void
@@ -282,15 +296,13 @@ set_method(struct http_slot *slot)
 		set_form(slot);
 		usual = "POST";
 	} else if (call->has_body) {
-		curl_easy_setopt(slot->easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(
-		    slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.length);
+		SET(slot, CURLOPT_POST, 1L);
+		SET(slot, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.length);
 		usual = "POST";
 	} else {
-		curl_easy_setopt(slot->easy, CURLOPT_HTTPGET, 1L);
+		SET(slot, CURLOPT_HTTPGET, 1L);
 	}
-	curl_easy_setopt(
-	    slot->easy, CURLOPT_CUSTOMREQUEST, strcmp(method, usual) == 0 ? NULL : method);
+	SET(slot, CURLOPT_CUSTOMREQUEST, strcmp(method, usual) == 0 ? NULL : method);
 }
 
 static void
@@ -306,40 +318,40 @@ set_timeout(struct http_slot *slot)
 	if (left_ms == slot->timeout_ms)
 		return;
 	slot->timeout_ms = left_ms;
-	curl_easy_setopt(slot->easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+	SET(slot, CURLOPT_TIMEOUT_MS, (long)left_ms);
 }
 
-void
+bool
 http_slot_set(struct http_slot *slot)
 {
 	struct http_call *call = slot->call;
-	CURL *easy = slot->easy;
 
 	slot->sent = 0;
 	slot->requests = 0;
-	slot->whole_head = slot->too_big = slot->refused = false;
+	slot->whole_head = slot->too_big = slot->refused = slot->unset = false;
 	slot->body.maximum = call->body_max;
 	buf_clear(&slot->body);
-	curl_easy_setopt(easy, CURLOPT_URL, call->url.bytes);
+	SET(slot, CURLOPT_URL, call->url.bytes);
 	set_method(slot);
 	set_headers(slot);
 	set_timeout(slot);
 	if (slot->plain != call->plain)
-		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, call->plain ? "http" : "https");
+		SET(slot, CURLOPT_PROTOCOLS_STR, call->plain ? "http" : "https");
 	slot->plain = call->plain;
 	if (slot->fresh != call->fresh)
-		curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
+		SET(slot, CURLOPT_FRESH_CONNECT, call->fresh ? 1L : 0L);
 	slot->fresh = call->fresh;
 	if (slot->lane->renewed)
-		curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN,
+		SET(slot, CURLOPT_MAXLIFETIME_CONN,
 		    (long)((uv_now(slot->lane->uv) - slot->lane->renewed_at) / 1000 + 1));
+	return !slot->unset;
 }
 
 void
 http_slot_clear(struct http_slot *slot)
 {
 	if (slot->form) {
-		curl_easy_setopt(slot->easy, CURLOPT_MIMEPOST, NULL);
+		SET(slot, CURLOPT_MIMEPOST, NULL);
 		curl_mime_free(slot->form);
 		slot->form = NULL;
 	}

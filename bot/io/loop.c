@@ -33,6 +33,8 @@ must(int rc, const char *what)
 {
 	if (rc == 0)
 		return;
+	if (rc == UV_ENOMEM)
+		memory_exhausted();
 	fprintf(stderr, "loop: %s: %s\n", what, uv_strerror(rc));
 	abort();
 }

@@ -3,7 +3,7 @@
 An argument is the path of a UNIX socket: a SOCKS5 proxy that answers by itself.
 
 The path says what happens: see DOES below. /count/KEY tells how many requests with KEY as the last
-part of their path were read whole.
+part of their path were read whole. /kept/RUN.N keeps what came, which /what/RUN tells line by line.
 """
 import collections
 import gzip
@@ -146,7 +146,25 @@ def form(c):
     c.reply("%d %d" % (len(parts) - 2, len(c.body)) + " %s" % (b"calendar" in c.body))
 
 
+kept = collections.defaultdict(list)
+
+
+def keep(c):
+    """What came, in one line; a form without its boundary, which is another each time."""
+    run, _, n = c.path.rsplit("/", 1)[1].partition(".")
+    kind, _, boundary = c.headers.get("content-type", "-").partition("boundary=")
+    body = c.body.replace(boundary.encode(), b"") if boundary else c.body
+    line = "|".join((n, c.method, "proxied" if c.target else "direct", kind, c.headers.get("authorization", "-"),
+                     c.headers.get("user-agent", "-"), body.decode("latin-1").replace("\r\n", " ")))
+    with lock:
+        kept[run].append(line)
+
+
 DOES = {
+    "kept": lambda c: (keep(c), c.reply("here")),
+    "last": lambda c: (keep(c), c.end()),
+    "hop": lambda c: c.reply("", "302 Found", ["Location: /kept/" + c.path.rsplit("/", 1)[1]]),
+    "what": lambda c: c.reply("\n".join(kept[c.path.rsplit("/", 1)[1]])),
     "ok": lambda c: c.reply(),
     "echo": lambda c: c.reply(c.body),
     "method": lambda c: c.reply(c.method),
@@ -209,7 +227,7 @@ def socks(sock):
     take(methods)
     sock.sendall(b"\x05\x00")
     head = take(5)
-    target = take(head[4]).decode() if head[3] == 3 else "an address"
+    target = take(head[4] if head[3] == 3 else 3).decode("latin-1")
     port, = struct.unpack(">H", take(2))
     sock.sendall(b"\x05\x00\x00\x01\0\0\0\0\0\0")
     serve(sock, "%s:%d" % (target, port))

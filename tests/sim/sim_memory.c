@@ -2,6 +2,7 @@
  * SQLite's memory, which runs out when it is told to: SQLite goes on and says SQLITE_NOMEM. All
  * other memory of the bot ends the process when it runs out (base/memory.h, and jansson's with it):
  * that is a kill at some point between two changes to the disk, and --nth-kill sweeps those.
+ * libcurl's and libuv's is swept with the real ones: tests/unit/http_memory.c.
  */
 #include "sim.h"
 
