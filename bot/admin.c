@@ -48,7 +48,7 @@ invite_turn(struct turn *t, void *ctx)
 	struct question *q = ctx;
 	char role[32], org[128] = "";
 	long long uses, days;
-	const char *code, *link;
+	const char *code, *link, *matrix;
 	enum access access;
 
 	if (sscanf(q->line, "invite %31s %lld %lld %127s", role, &uses, &days, org) < 3)
@@ -56,7 +56,8 @@ invite_turn(struct turn *t, void *ctx)
 	access = people_role(role);
 	code = join_make(t, access, org, uses, days);
 	link = join_link(t, "telegram", code);
-	buf_print(q->reply, "%s\n%s", code, link ? link : "");
+	matrix = join_link(t, "matrix", code);
+	buf_print(q->reply, "%s\n%s\n%s", code, link ? link : "", matrix ? matrix : "");
 	q->status = EXIT_DONE;
 }
 
@@ -189,9 +190,9 @@ whole_number(const char *text, long long otherwise, long long most, long long *n
 	return !*end && end != text && *number >= 1 && *number <= most;
 }
 
-/* The small second program draws, and ends. */
+/* The small second program draws, and ends: a QR code into a file, or LINES onto standard output. */
 static int
-draw_qr(const char *text, const char *file)
+draw(const char *how, const char *text, const char *file)
 {
 	char self[1024], *slash;
 	char *argv[4];
@@ -213,8 +214,8 @@ draw_qr(const char *text, const char *file)
 		snprintf(slash + 1, 20, "alumhub-picture");
 	}
 	argv[0] = self;
-	argv[1] = (char[]){"qr"};
-	argv[2] = (char *)(uintptr_t)file;
+	argv[1] = (char *)(uintptr_t)how;
+	argv[2] = strcmp(how, "qr") ? NULL : (char *)(uintptr_t)file;
 	argv[3] = NULL;
 	/* The code goes in by a pipe: what stands in argv can be read by everybody. */
 	if (pipe2(in, O_CLOEXEC))
@@ -223,6 +224,9 @@ draw_qr(const char *text, const char *file)
 	close(in[1]);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+	if (!argv[2])
+		posix_spawn_file_actions_addopen(
+		    &actions, 1, file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	drawn = drawn && !posix_spawn(&pid, self, &actions, NULL, argv, environ) &&
 		waitpid(pid, &status, 0) == pid && !status;
 	posix_spawn_file_actions_destroy(&actions);
@@ -234,14 +238,29 @@ draw_qr(const char *text, const char *file)
 	return EXIT_DONE;
 }
 
-/* The code in each network's form. `reply` is the code and, on a second line, its Telegram link. */
+/* A poster for Matrix, whose links carry no code: the way to the bot, and what is sent there, which a
+ * telephone copies from the second square. */
+static int
+draw_poster(const char *link, const char *typed, const char *file)
+{
+	char lines[600];
+
+	snprintf(lines, sizeof(lines), "title 1\nqr %s\nfoot %s\ntitle 2\nqr %s\nfoot %s\n", link, link,
+	    typed, typed);
+	return draw("bars", lines, file);
+}
+
+/* The code in each network's form. `reply` is the code, its Telegram link, and what leads to the bot on
+ * Matrix, a line each. */
 static int
 print_code(char *reply, const char *qr)
 {
-	char *link = strchr(reply, '\n'), matrix[100];
+	char *link = strchr(reply, '\n'), *way = link ? strchr(link + 1, '\n') : NULL, matrix[100];
 
 	if (link)
 		*link++ = 0;
+	if (way)
+		*way++ = 0;
 	snprintf(matrix, sizeof(matrix), "!start j_%s", reply);
 	printf("j_%s\n", reply);
 	if (link && *link)
@@ -249,12 +268,18 @@ print_code(char *reply, const char *qr)
 	else
 		printf("https://t.me/BOT?start=j_%s\n", reply);
 	printf("%s\n", matrix);
+	if (way && *way)
+		printf("%s\n", way);
 	if (!link || !*link)
 		fprintf(stderr,
 		    "alumhub-bot: the bot's name on Telegram is not known yet: it goes in the place of"
 		    " BOT, and is learnt when `run` first reaches Telegram%s\n",
 		    qr ? "; the picture holds the line of Matrix, which works when it is typed" : "");
-	return qr ? draw_qr(link && *link ? link : matrix, qr) : EXIT_DONE;
+	if (!qr)
+		return EXIT_DONE;
+	if ((!link || !*link) && way && *way)
+		return draw_poster(way, matrix, qr);
+	return draw("qr", link && *link ? link : matrix, qr);
 }
 
 int

@@ -57,7 +57,7 @@ join_make(struct turn *t, enum access role, const char *org, int64_t uses, int64
 const char *
 join_link(struct turn *t, const char *network, const char *code)
 {
-	return link_to(t, network, arena_print(t->arena, "j_%s", code));
+	return link_to(t, network, arena_join(t->arena, "j_", code));
 }
 
 bool

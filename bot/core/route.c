@@ -171,15 +171,20 @@ owner(struct engine *e, const struct command *c)
 static void
 in_private(struct turn *t, const struct command *c)
 {
-	const char *start = ((struct ours *)t->private)->network->transport->link_start;
+	const char *network = ((struct ours *)t->private)->network->transport->name,
+		   *link = link_to(t, network, c->name), *typed = link_by_hand(t, network, c->name),
+		   *key = arena_join(t->arena, "menu.", c->name);
 	struct card *card = words(t, "engine.in_private", NULL);
-	const char *key = arena_join(t->arena, "menu.", c->name);
 
-	if (*start)
+	if (link && typed) {
+		card_text(card, "\n", 0);
+		card_link(card, link, link);
+	} else if (link) {
 		card_choice_link(card,
 		    words_has(t->words, key) ? words_flat(t, key, NULL)
 					     : arena_join(t->arena, "/", c->name),
-		    arena_join(t->arena, start, c->name));
+		    link);
+	}
 	say(t, card);
 }
 
@@ -287,6 +292,18 @@ deep_link(struct turn *t, const char *payload)
 	return linked_command(t, payload);
 }
 
+/* A code alone, as somebody sends it who came by a link that could not carry it ("c_483920"). */
+static bool
+bare_code(struct turn *t)
+{
+	size_t n = strcspn(t->text, "_"), length = strlen(t->text);
+
+	return n && n < 3 && t->text[n] && t->text[n + 1] &&
+	       strspn(t->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		   length &&
+	       deep_link(t, t->text);
+}
+
 /* Splits "/word@bot rest" and "!word rest"; a plain word counts when it is the whole message. */
 static const struct command *
 parse_command(struct turn *t, const char **rest, bool *meant)
@@ -392,6 +409,8 @@ route_message(struct turn *t)
 		route_run(t, c, rest);
 		return;
 	}
+	if (first && !c && bare_code(t))
+		return;
 	if (first || (!c && !t->text[0] && !t->media)) {
 		c = route_command(t->engine, first ? "start" : "help");
 		if (c)
@@ -403,7 +422,7 @@ route_message(struct turn *t)
 		return;
 	}
 	/* A conversation belongs to the private chat: its next question must not be asked here. */
-	if (t->group || converse_number(t) || converse_answer(t) || heard(t))
+	if (t->group || converse_number(t) || converse_answer(t) || bare_code(t) || heard(t))
 		return;
 	unknown(t);
 }

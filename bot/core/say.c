@@ -532,10 +532,43 @@ file_key(struct turn *t, const void *bytes, size_t length)
 	return key;
 }
 
+/* "https://t.me/x?start=", not what leads to the bot alone. */
+static bool
+takes_payload(const char *start)
+{
+	return *start && start[strlen(start) - 1] == '=';
+}
+
 const char *
 link_to(struct turn *t, const char *network, const char *payload)
 {
 	const char *start = engine_link(t->engine, network);
 
-	return start ? arena_print(t->arena, "%s%s", start, payload) : NULL;
+	return start ? arena_print(t->arena, "%s%s", start, takes_payload(start) ? payload : "") : NULL;
+}
+
+const char *
+link_by_hand(struct turn *t, const char *network, const char *payload)
+{
+	const char *start = engine_link(t->engine, network);
+
+	return start && !takes_payload(start) ? arena_join(t->arena, "!start ", payload) : NULL;
+}
+
+void
+link_add(struct turn *t, const char *language, struct card *card, const char *payload)
+{
+	static const char *const networks[] = {"telegram", "matrix"};
+
+	for (size_t i = 0; i < sizeof(networks) / sizeof(networks[0]); i++) {
+		const char *link = link_to(t, networks[i], payload),
+			   *typed = link_by_hand(t, networks[i], payload);
+
+		if (!link)
+			continue;
+		card_text(card, "\n", 0);
+		card_link(card, link, link);
+		if (typed)
+			card_line(card, words_in(t, language, "engine.link_typed", "code", typed, NULL));
+	}
 }

@@ -243,15 +243,19 @@ static void
 picture(struct turn *t)
 {
 	struct occasion o;
-	const char *link, *lines;
+	const char *payload, *link, *typed, *lines;
 
 	if (!run_by(t, &o))
 		return;
-	link = link_to(t, t->person->network, arena_print(t->arena, "c_%s", code_of(t, o.id)));
-	lines =
-	    arena_print(t->arena, "%stitle %s\n%s%s\n", !strcmp(t->language, "en") ? "" : "rtl\n",
-		code_of(t, o.id), link ? "qr " : "", link ? link : "");
-	work_start(t, "door.picture", arena_print(t->arena, "%lld", (long long)t->person->id),
+	payload = arena_join(t->arena, "c_", code_of(t, o.id));
+	link = link_to(t, t->person->network, payload);
+	typed = link_by_hand(t, t->person->network, payload);
+	lines = arena_print(t->arena, "%stitle %s\n%s%s\n%s%s\n",
+	    !strcmp(t->language, "en") ? "" : "rtl\n", code_of(t, o.id), link ? "qr " : "",
+	    link ? link : "", typed ? "foot " : "",
+	    typed ? words_flat(t, "engine.scan_typed", "code", typed, NULL) : "");
+	work_start(t, "door.picture",
+	    arena_print(t->arena, "%lld %s", (long long)t->person->id, payload),
 	    (struct blob){lines, strlen(lines)});
 }
 
@@ -265,13 +269,21 @@ draw(const struct work_input *input)
 	return png;
 }
 
+/* With what is on it in words beside it, for whoever cannot see it. */
 static void
 drawn(struct turn *t, struct blob png)
 {
-	int64_t person = strtoll(t->key, NULL, 10);
-	struct card *card = words_in(t, language_of(t, person),
-	    png.length ? "door.picture_here" : "results.no_picture", NULL);
+	char *payload;
+	int64_t person = strtoll(t->key, &payload, 10);
+	const char *language = language_of(t, person);
+	struct card *card =
+	    words_in(t, language, png.length ? "door.picture_here" : "results.no_picture", NULL);
 
+	if (png.length) {
+		card_text(card, "\n", 0);
+		card_text(card, strchr(payload, '_') + 1, SPAN_CODE);
+		link_add(t, language, card, payload + 1);
+	}
 	if (png.length)
 		card_file(card, file_new(t, "door.png", png.bytes, png.length), "door.png",
 		    "image/png", file_key(t, png.bytes, png.length));

@@ -48,7 +48,7 @@ make(struct turn *t)
 {
 	char *end;
 	int64_t uses = strtoll(t->value, &end, 10);
-	const char *org = *end == ' ' ? end + 1 : end, *code, *link;
+	const char *org = *end == ' ' ? end + 1 : end, *payload;
 	struct card *card;
 
 	if ((uses != 1 && uses != MANY) || !*org ||
@@ -56,14 +56,11 @@ make(struct turn *t)
 		say(t, words(t, "engine.not_allowed", NULL));
 		return;
 	}
-	code = join_make(t, MEMBERS, org, uses, DAYS);
-	link = join_link(t, "telegram", code);
-	card = words_n(t, "invite.code", uses, "org", org_name(t, org), "code",
-	    arena_print(t->arena, "j_%s", code), NULL);
-	if (link)
-		card_text(card, arena_print(t->arena, "\n%s", link), 0);
-	card_line(
-	    card, words(t, "invite.matrix", "code", arena_print(t->arena, "j_%s", code), NULL));
+	payload = arena_join(t->arena, "j_", join_make(t, MEMBERS, org, uses, DAYS));
+	card = words_n(t, "invite.code", uses, "org", org_name(t, org), "code", payload, NULL);
+	link_add(t, t->language, card, payload);
+	if (!link_to(t, "matrix", payload))
+		card_line(card, words(t, "invite.matrix", "code", payload, NULL));
 	audit(t, "invite.code", uses);
 	say(t, card);
 }

@@ -65,6 +65,17 @@ offer_networks(struct turn *t, struct card *card)
 		    "link.prefer", n);
 }
 
+/* The way to the other network. */
+static void
+choose_link(struct turn *t, struct card *card, const char *network, const char *payload)
+{
+	const char *link = link_to(t, network, payload);
+
+	if (link && strcmp(t->person->network, network))
+		card_choice_link(
+		    card, words_flat(t, arena_join(t->arena, "network.", network), NULL), link);
+}
+
 /* The code itself, 132 bits; shown once and never stored. */
 static void
 make(struct turn *t)
@@ -74,16 +85,14 @@ make(struct turn *t)
 	unsigned char random[CHARACTERS];
 	char code[CHARACTERS + 1] = "";
 	struct card *card;
-	const char *link;
 
 	seal_random(random, sizeof(random));
 	for (int i = 0; i < CHARACTERS; i++)
 		code[i] = alphabet[random[i] & 63];
 	db_run(t->db, &put, V(t->person->id, hash_of(t, code), t->now + LASTS_S));
-	card = words(t, "link.code", "code", arena_print(t->arena, "k_%s", code), NULL);
-	link = link_to(t, "telegram", arena_print(t->arena, "k_%s", code));
-	if (link && strcmp(t->person->network, "telegram"))
-		card_choice_link(card, words_flat(t, "network.telegram", NULL), link);
+	card = words(t, "link.code", "code", arena_join(t->arena, "k_", code), NULL);
+	choose_link(t, card, "telegram", arena_join(t->arena, "k_", code));
+	choose_link(t, card, "matrix", arena_join(t->arena, "k_", code));
 	card->flags |= CARD_PROTECT;
 	say(t, card);
 }

@@ -287,11 +287,17 @@ draw(const struct work_input *input)
 static void
 drawn(struct turn *t, struct blob png)
 {
-	int64_t person = strtoll(t->key, NULL, 10);
+	char *survey;
+	int64_t person = strtoll(t->key, &survey, 10);
 	const char *language = language_of(t, person);
 	struct card *card =
 	    words_in(t, language, png.length ? "results.picture_here" : "results.no_picture", NULL);
+	struct survey s;
 
+	if (png.length && survey_get(t, strtoll(survey, NULL, 10), &s)) {
+		card_text(card, "\n", 0);
+		card_name(card, survey_words(t, language, &s.form->title, NULL));
+	}
 	if (png.length)
 		card_file(card, file_new(t, "results.png", png.bytes, png.length), "results.png",
 		    "image/png", file_key(t, png.bytes, png.length));

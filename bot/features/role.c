@@ -357,14 +357,13 @@ answered(struct turn *t, enum approval_answer answer)
 static void
 hand_out(struct turn *t, int64_t author, const struct plan *p)
 {
-	const char *code = join_make(t, p->role, p->org, 1, CODE_DAYS);
-	const char *language = language_of(t, author), *link = join_link(t, "telegram", code);
+	const char *code = arena_join(t->arena, "j_", join_make(t, p->role, p->org, 1, CODE_DAYS));
+	const char *language = language_of(t, author);
 	struct card *card =
 	    words_in(t, language, "role.code", "role", role_name(t, language, p->role), "org",
-		org_name(t, language, p->org), "code", arena_print(t->arena, "j_%s", code), NULL);
+		org_name(t, language, p->org), "code", code, NULL);
 
-	if (link)
-		card_text(card, arena_print(t->arena, "\n%s", link), 0);
+	link_add(t, language, card, code);
 	card->flags |= CARD_PROTECT;
 	tell(t, author, CLASS_EVENT_CHANGE, 0, card);
 	audit(t, "role.code", p->role);

@@ -40,17 +40,19 @@ static const char *
 lines_of(struct turn *t, const struct occasion *o)
 {
 	bool rtl = !strcmp(t->language, "ar") || !strcmp(t->language, "he");
-	const char *link =
-	    link_to(t, t->person->network, arena_print(t->arena, "e_%s", occasion_key(t, o->id)));
-	const char *code,
-	    *cancelled =
-		o->cancelled ? card_plain(t->arena, words(t, "events.cancelled", NULL)) : "";
+	const char *payload = arena_join(t->arena, "e_", occasion_key(t, o->id)), *code,
+		   *link = link_to(t, t->person->network, payload),
+		   *typed = link_by_hand(t, t->person->network, payload),
+		   *cancelled = o->cancelled
+			? card_plain(t->arena, words(t, "events.cancelled", NULL))
+			: "";
 
 	if (!link)
 		code = "";
 	else
-		code = arena_print(
-		    t->arena, "qr %s\nfoot %s\n", link, words_flat(t, "share.scan", NULL));
+		code = arena_print(t->arena, "qr %s\nfoot %s\n", link,
+		    typed ? words_flat(t, "engine.scan_typed", "code", typed, NULL)
+			  : words_flat(t, "share.scan", NULL));
 	return arena_print(t->arena, "%stitle %s\nnote %s\n%s%s%s%s", rtl ? "rtl\n" : "",
 	    one_line(t, occasion_title(t, t->language, o)), occasion_when(t, t->language, o),
 	    *cancelled ? "head " : "", cancelled, *cancelled ? "\n" : "", code);
@@ -65,7 +67,8 @@ picture(struct turn *t)
 	if (!shared(t, &o))
 		return;
 	lines = lines_of(t, &o);
-	work_start(t, "share.picture", arena_print(t->arena, "%lld", (long long)t->person->id),
+	work_start(t, "share.picture",
+	    arena_print(t->arena, "%lld %lld", (long long)t->person->id, (long long)o.id),
 	    (struct blob){lines, strlen(lines)});
 }
 
@@ -79,13 +82,23 @@ draw(const struct work_input *input)
 	return png;
 }
 
+/* With what is on it in words beside it, for whoever cannot see it. */
 static void
 drawn(struct turn *t, struct blob png)
 {
-	int64_t person = strtoll(t->key, NULL, 10);
-	struct card *card = words_in(t, language_of(t, person),
-	    png.length ? "share.picture_here" : "results.no_picture", NULL);
+	char *event;
+	int64_t person = strtoll(t->key, &event, 10);
+	const char *language = language_of(t, person);
+	struct card *card =
+	    words_in(t, language, png.length ? "share.picture_here" : "results.no_picture", NULL);
+	struct occasion o;
 
+	if (png.length && occasion_get(t, strtoll(event, NULL, 10), &o)) {
+		card_text(card, "\n", 0);
+		card_name(card, occasion_title(t, language, &o));
+		card_text(card, "\n", 0);
+		card_text(card, occasion_when(t, language, &o), 0);
+	}
 	if (png.length)
 		card_file(card, file_new(t, "event.png", png.bytes, png.length), "event.png",
 		    "image/png", file_key(t, png.bytes, png.length));

@@ -680,7 +680,6 @@ own_pressed(struct turn *t)
 	struct card *card = words(t, "surveys.own_title", NULL);
 	struct post_report report;
 	struct survey s;
-	const char *link;
 	int n = 0;
 
 	while (db_next(q)) {
@@ -694,9 +693,7 @@ own_pressed(struct turn *t)
 			    words(t, "surveys.delivered", "n",
 				report.delivered >= 10 ? number_of(t, report.delivered) : "<10",
 				NULL));
-		link = link_to(t, "telegram", arena_print(t->arena, "s_%lld", (long long)s.id));
-		if (link)
-			card_text(card, arena_print(t->arena, "\n%s", link), 0);
+		link_add(t, t->language, card, arena_join(t->arena, "s_", number_of(t, s.id)));
 		choose_text(t, card,
 		    words_flat(t, "surveys.close", "title",
 			survey_words(t, t->language, &s.form->title, NULL), NULL),

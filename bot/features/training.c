@@ -62,7 +62,6 @@ training_link(struct turn *t)
 	unsigned char random[SECRET];
 	char token[2 * SECRET + 1];
 	int64_t id = db_number(t->db, &mine, V(t->person->id), 0);
-	const char *link;
 	struct card *card;
 
 	seal_random(random, sizeof(random));
@@ -76,8 +75,7 @@ training_link(struct turn *t)
 	audience_tag(t, t->person->id, tag_of(t, id), true);
 	card = words(t, "training.link", "number", arena_print(t->arena, "%lld", (long long)id),
 	    "code", arena_print(t->arena, "g_%s", token), NULL);
-	if ((link = link_to(t, "telegram", arena_print(t->arena, "g_%s", token))))
-		card_line(card, words(t, "training.link_telegram", "link", link, NULL));
+	link_add(t, t->language, card, arena_join(t->arena, "g_", token));
 	say(t, card);
 }
 

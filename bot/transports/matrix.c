@@ -335,6 +335,18 @@ make_timers(struct matrix *m)
 	m->chore_timer = timer_new(m->loop, matrix_chore_poke, m);
 }
 
+/* Who taps or scans it is led to the bot; a Matrix link carries nothing to say there. */
+static void
+make_link(struct matrix *m)
+{
+	char *user = matrix_queue_escape(m->user);
+
+	if (snprintf(m->base.link_start, sizeof(m->base.link_start), "https://matrix.to/#/%s", user) >=
+	    (int)sizeof(m->base.link_start))
+		m->base.link_start[0] = 0;
+	free(user);
+}
+
 struct transport *
 matrix_new(const struct matrix_options *o)
 {
@@ -366,6 +378,7 @@ matrix_new(const struct matrix_options *o)
 	m->random = (uint64_t)loop_now_ms(o->loop) * 2654435761u ^ 0x9e3779b97f4a7c15u;
 	m->arena = arena_new();
 	make_strings(m, o);
+	make_link(m);
 	m->own = matrix_state_new(m->key);
 	m->joins = JOIN_BURST;
 	m->joins_ms = loop_now_ms(o->loop);

@@ -245,8 +245,9 @@ struct transport {
 	double per_chat_second; /* bulk messages in one chat */
 	bool hold;		/* the engine's: enough came that is not yet answered, poll no more
 				   until `resume` */
-	char link_start[128]; /* what stands before a deep link's payload ("https://t.me/x?start="),
-				 or "" */
+	char link_start[128]; /* what stands before a deep link's payload ("https://t.me/x?start=");
+				 without '=' at its end it leads to the bot alone, and the payload is
+				 typed there; "": no links */
 	char command_sign;    /* '/' or '!' */
 };
 

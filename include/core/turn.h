@@ -140,6 +140,11 @@ void choose_text(
 /* What leads to this bot on that network with a payload ("k_…"); NULL where there is no such link, or
  * while the bot's own name there is not known yet. */
 const char *link_to(struct turn *t, const char *network, const char *payload);
+/* What is to be typed in the chat to which that link leads, because the network's links carry no payload
+ * ("!start k_…"); NULL: nothing. */
+const char *link_by_hand(struct turn *t, const char *network, const char *payload);
+/* The links of every network under the card, in its reader's language, with what is to be typed there. */
+void link_add(struct turn *t, const char *language, struct card *card, const char *payload);
 /* In a flow: the answer is `value`. */
 void choose_answer(struct turn *t, struct card *card, const char *label_key, const char *value);
 void choose_answer_text(struct turn *t, struct card *card, const char *label, const char *value);

@@ -198,6 +198,9 @@ console_new(FILE *out, bool terminal)
 	    .repeats_safely = true,
 	    .command_sign = '!',
 	};
+	if (getenv("MATRIX_LINK"))
+		snprintf(c->transport.link_start, sizeof(c->transport.link_start), "%s",
+		    getenv("MATRIX_LINK"));
 	c->out = out;
 	return &c->transport;
 }

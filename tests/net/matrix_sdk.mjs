@@ -14,6 +14,8 @@ logger.setLevel("silent", false);
 for (const name of ["debug", "info", "log", "warn"])
     console[name] = () => {};
 
+// As in a browser: what nobody waits for (an old event that this device cannot read) ends nothing.
+process.on("unhandledRejection", why => process.stderr.write("not waited for: " + why + "\n"));
 const tell = object => process.stdout.write(JSON.stringify(object) + "\n");
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 let client, recovery, given;
@@ -67,9 +69,12 @@ const orders = {
             if (await client.secretStorage.getDefaultKeyId())
                 await client.setAccountData("m.secret_storage.default_key", {});
             await crypto.bootstrapCrossSigning({...how, setupNewCrossSigning: true});
+        }
+        // The crate panics ("inconsistent verification state") over what a device said before it knew that
+        // it is signed; people cannot be so quick.
+        if (signed !== false)
             await until(async () => (await crypto.getDeviceVerificationStatus(user, login.device_id))
                 ?.crossSigningVerified, "own device verified");
-        }
         if (secrets === "made") {
             recovery = await crypto.createRecoveryKeyFromPassphrase();
             given = recovery.privateKey;

@@ -5,8 +5,10 @@ import datetime
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -18,6 +20,21 @@ from matrix_server import BOT  # noqa: E402
 CANARY = b"Canary of a device"
 CALENDAR = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:t\r\nBEGIN:VEVENT\r\nUID:walk\r\nDTSTAMP:20260101T000000Z\r\n" \
     "DTSTART:%sT090000Z\r\nDTEND:%sT110000Z\r\nSUMMARY:A walk\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+
+
+LINK = "https://matrix.to/#/%40bot%3Ah"
+
+
+def read_code(png):
+    """What a camera reads; None: there is no reader here."""
+    if not shutil.which("zbarimg"):
+        print("# zbar-tools is not installed: the code is not read")
+        return None
+    with tempfile.NamedTemporaryFile(suffix=".png") as f:
+        f.write(png)
+        f.flush()
+        return subprocess.run(["zbarimg", "-q", "--raw", f.name], capture_output=True, text=True,
+                              timeout=30).stdout.strip()
 
 
 class Chat:
@@ -254,8 +271,14 @@ def event_in(chat_of):
             png = noor.bytes_of(image)
             assert png.startswith(b"\x89PNG"), png[:20]
             expect(image["info"]["mimetype"], "image/png")
-            # Complete without the picture: a sentence, and no file's name.
-            assert image["body"].endswith(".") and image["body"] != image["filename"] == "event.png", image
+            # Complete without the picture: a sentence, the event, and no file's name.
+            assert "A walk" in image["body"] and image["body"] != image["filename"] == "event.png", image
+            # Whoever scans it is led to the bot, and sends there what stands below.
+            said = read_code(png)
+            if said:
+                expect(said, LINK)
+                offer = Chat(s, "@dina:h").say("!start", "1", "e_1")
+                assert "A walk" in offer and "A picture to share" in offer, offer
     finally:
         os.unlink(path)
 
@@ -266,6 +289,21 @@ def matrix_media_an_event_as_file_and_picture():
 
 def matrix_media_an_event_as_file_and_picture_encrypted():
     event_in(Sealed)
+
+
+def matrix_media_a_poster():
+    """Two codes: the way to the bot, and what is sent there."""
+    with World(encryption="on") as (s, b):
+        made = b.command("invite", "--role", "member", "--org", "arava", "--qr", b.path("poster.png"))
+        expect((made.returncode, LINK in made.stdout.splitlines()), (0, True))
+        with open(b.path("poster.png"), "rb") as f:
+            said = read_code(f.read())
+        if said is None:
+            return
+        typed = "!start " + re.search(r"j_[\w-]{22}", made.stdout).group(0)
+        expect(sorted(said.split("\n")), [typed, LINK])
+        noor = Chat(s, NOOR)
+        assert "Arava" in noor.say(typed), noor.last()
 
 
 def matrix_media_an_upload_that_fails_is_repeated():

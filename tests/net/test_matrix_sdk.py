@@ -74,20 +74,28 @@ class Person:
     """One device of the peer's."""
 
     def __init__(self, address, **how):
-        self.address = address
+        self.address, self.errors = address, tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(["node", "tests/net/matrix_sdk.mjs"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, text=True, stderr=self.errors,
                                         env=dict(os.environ, SDK=os.path.abspath(SDK)))
         self.device = self.ask("open", address=address, user=PEER, **{"pass": PEER_PASSWORD}, **how)["device"]
 
     def ask(self, what, **order):
-        self.process.stdin.write(json.dumps(dict(order, do=what)) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {"error": "the peer ended"}
+        try:
+            self.process.stdin.write(json.dumps(dict(order, do=what)) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = None
+        answer = json.loads(line) if line else {"error": "the peer ended: " + self.last_words()}
         if isinstance(answer, dict) and "error" in answer:
             raise AssertionError("%s: %s" % (what, answer["error"]))
         return answer
+
+    def last_words(self):
+        status = self.process.wait()
+        self.errors.seek(0)
+        return "%s, %s" % (status, self.errors.read()[:1500])
 
     def room(self, **how):
         return self.ask("room", invite=BOT_USER, **how)["room_id"]
@@ -105,8 +113,12 @@ class Person:
         return [e["content"] for e in good]
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.wait()
+        self.errors.close()
 
 
 class World:
