@@ -52,6 +52,8 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 FUZZ_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 FUZZ_SAN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/san/fuzz/%)
 FUZZ_OBJ := $(LIB_SRC:%.c=$(B)/fuzz/obj/%.o)
+# libFuzzer when there is a clang that has it; else the same targets replay their corpus, built with gcc.
+FUZZ_ALL = $(if $(shell tests/fuzz/has_libfuzzer && echo yes),$(FUZZ_BIN),$(FUZZ_SAN))
 
 CFLAGS_PKG = $(call pkg,--cflags,$(LIBS_PKG))
 LDLIBS_PKG = $(call pkg,--libs,$(LIBS_PKG)) -lm
@@ -145,7 +147,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/fuzz/libbot.a
 	clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(DEPFLAGS) \
 		$(CFLAGS_PKG) $< $(B)/fuzz/libbot.a $(LDLIBS_PKG) -o $@
 
-test-programs: $(B)/san/sim $(B)/sim $(B)/bench-bombs $(UNIT_BIN) $(NET_BIN) $(FUZZ_SAN) \
+test-programs: $(B)/san/sim $(B)/sim $(B)/bench-bombs $(UNIT_BIN) $(NET_BIN) $(FUZZ_ALL) \
 		$(if $(MAIN_SRC),$(B)/san/alumhub-bot $(B)/san/chat-matrix programs)
 test: test-deps
 	@$(MAKE) --no-print-directory -s -j2 test-programs
@@ -200,16 +202,13 @@ bench: deps
 	@$(MAKE) --no-print-directory -s programs $(BENCH_BIN) $(B)/bench/slow_sync.so
 	@tests/bench/run $(ONLY)
 
-SECONDS := 10
+FUZZ_SECONDS := 10
 fuzz: test-deps
-	@$(MAKE) --no-print-directory -s -j2 $(FUZZ_BIN)
-	@for f in $(FUZZ_SRC:tests/fuzz/%.c=%); do echo "fuzz $$f"; mkdir -p $(B)/corpus/$$f; \
-	$(B)/fuzz/$$f -max_total_time=$(SECONDS) -verbosity=0 \
-	$$(test -f tests/fuzz/$$f.dict && echo -dict=tests/fuzz/$$f.dict) $(B)/corpus/$$f \
-	$$(test -d tests/fuzz/corpus/$$f && echo tests/fuzz/corpus/$$f) || exit 1; done
+	@$(MAKE) --no-print-directory -s -j2 $(FUZZ_ALL)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/test_fuzz
 
 test-long: test
-	@$(MAKE) --no-print-directory fuzz SECONDS=3600
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=3600
 	@LONG=1 TELEGRAM_SWEEP=all SIM_YEARS=1000 TEST_LIMIT_S=100000 tests/run
 
 # The package in a booted systemd; test programs that look at what is built first.

@@ -22,7 +22,7 @@ struct reader {
 	struct calendar *calendar;
 	const char *at, *end;
 	char *line, *body;
-	size_t length, body_length;
+	size_t length, line_room, body_length, body_room;
 };
 
 void
@@ -342,7 +342,7 @@ next_line(struct reader *r)
 		size_t length = (size_t)(stop - r->at);
 		while (length > 0 && r->at[length - 1] == '\r')
 			length--;
-		size_t room = LINE - 1 - r->length;
+		size_t room = r->line_room - 1 - r->length;
 		memcpy(r->line + r->length, r->at, length < room ? length : room);
 		r->length += length < room ? length : room;
 		r->at = newline ? newline + 1 : r->end;
@@ -366,10 +366,25 @@ line_is(const struct reader *r, const char *what)
 	       strspn(r->line + length, " \t") == r->length - length;
 }
 
+/* What read_property() reads; the rest costs libical more than all of it. */
+static bool
+line_is_read(const struct reader *r)
+{
+	static const char *const names[] = {"UID", "SUMMARY", "DESCRIPTION", "LOCATION", "URL",
+	    "SEQUENCE", "STATUS", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "RDATE",
+	    "EXDATE"};
+	size_t length = strcspn(r->line, ";:");
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strlen(names[i]) == length && !strncasecmp(r->line, names[i], length))
+			return true;
+	return false;
+}
+
 static void
 keep_line(struct reader *r)
 {
-	if (r->body_length + r->length + 2 > COMPONENT - 32)
+	if (r->body_length + r->length + 2 > r->body_room - 32)
 		return;
 	memcpy(r->body + r->body_length, r->line, r->length);
 	r->body_length += r->length;
@@ -421,7 +436,7 @@ read_event(struct reader *r)
 			depth++;
 		else if (strncasecmp(r->line, "END:", 4) == 0)
 			depth -= depth > 0;
-		else if (depth == 0 && !take_rule(r->calendar, e, r->line))
+		else if (depth == 0 && !take_rule(r->calendar, e, r->line) && line_is_read(r))
 			keep_line(r);
 	}
 	r->calendar->problems++;
@@ -560,8 +575,12 @@ read_all(struct calendar *c, const char *bytes, size_t length, bool events)
 	struct reader r = {.calendar = c, .at = bytes, .end = bytes + length};
 	bool seen = false;
 
-	r.line = arena_alloc(c->arena, LINE);
-	r.body = arena_alloc(c->arena, COMPONENT);
+	r.line_room = length < LINE ? length + 1 : LINE;
+	r.line = arena_alloc(c->arena, r.line_room);
+	if (events) { /* a line end of one byte becomes two */
+		r.body_room = length < COMPONENT / 2 - 64 ? length * 2 + 64 : COMPONENT;
+		r.body = arena_alloc(c->arena, r.body_room);
+	}
 	if (length >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
 		r.at += 3;
 	while (next_line(&r)) {

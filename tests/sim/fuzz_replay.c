@@ -1,5 +1,5 @@
 /*
- * A fuzzer without coverage: every file of the folders given, and then changed copies of them for
+ * A fuzzer without coverage, for where no clang is: every file of the folders given, and then changed copies of them for
  * some seconds, from one seed. What `make fuzz` finds with clang stays found in every `make test`.
  *
  *   fuzz_x SECONDS FOLDER…
