@@ -149,6 +149,7 @@ to_here(struct turn *t, struct wanted *w, bool private)
 {
 	if (t->group && !private) {
 		w->parcel.where = t->event->where;
+		w->parcel.reply_to = t->event->thread;
 		w->chat = say_chat(t, t->event->where);
 		return;
 	}
@@ -157,6 +158,7 @@ to_here(struct turn *t, struct wanted *w, bool private)
 	if (!t->group && t->event && t->event->where) {
 		w->parcel.who = t->event->who;
 		w->parcel.where = t->event->where;
+		w->parcel.reply_to = t->event->thread;
 	}
 }
 

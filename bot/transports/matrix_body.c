@@ -221,20 +221,25 @@ content_new(const struct card *card, bool notify, const char *before)
 	return content;
 }
 
+/* In the thread, also for clients that know none. */
 static void
-put_reply(json_t *content, const char *reply_to)
+put_thread(json_t *content, const char *thread)
 {
-	if (reply_to)
+	const char *end = thread ? strchr(thread, '\n') : NULL;
+
+	if (end)
 		json_object_set_new(content, "m.relates_to",
-		    json_pack("{s:{s:s}}", "m.in_reply_to", "event_id", reply_to));
+		    json_pack("{s:s,s:s%,s:b,s:{s:s}}", "rel_type", "m.thread", "event_id", thread,
+			(size_t)(end - thread), "is_falling_back", 1, "m.in_reply_to", "event_id",
+			end + 1));
 }
 
 json_t *
-matrix_body_message(const struct card *card, bool notify, const char *reply_to)
+matrix_body_message(const struct card *card, bool notify, const char *thread)
 {
 	json_t *content = content_new(card, notify, "");
 
-	put_reply(content, reply_to);
+	put_thread(content, thread);
 	return content;
 }
 
@@ -251,7 +256,7 @@ matrix_body_edit(const struct card *card, bool notify, const char *message)
 
 json_t *
 matrix_body_file(const struct card *card, const char *url, json_t *file, size_t bytes, bool notify,
-    const char *reply_to)
+    const char *thread)
 {
 	const char *type = card->file->type ? card->file->type : "application/octet-stream";
 	const char *name = card->file->name ? card->file->name : "file";
@@ -270,6 +275,6 @@ matrix_body_file(const struct card *card, const char *url, json_t *file, size_t 
 		json_object_set_new(content, "file", file);
 	else
 		json_object_set_new(content, "url", json_string(url));
-	put_reply(content, reply_to);
+	put_thread(content, thread);
 	return content;
 }

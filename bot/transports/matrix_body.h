@@ -15,14 +15,14 @@ struct card;
 enum { MATRIX_BODY_SCALARS = 4000, MATRIX_BODY_BYTES = 64 * 1024 };
 
 /* A new reference. `notify`: text, which raises a notification; else a notice, which does not.
- * `reply_to`: an event id, or NULL. */
-json_t *matrix_body_message(const struct card *card, bool notify, const char *reply_to);
+ * `thread`: "ROOT\nEVENT" as matrix_json_thread gives it, or NULL. */
+json_t *matrix_body_message(const struct card *card, bool notify, const char *thread);
 /* The same as a replacement of the event `message`. */
 json_t *matrix_body_edit(const struct card *card, bool notify, const char *message);
 
 /* What a file's message says: `url` for a file in clear, `file` (stolen, as the specification's
  * EncryptedFile) for one that is encrypted; the card's text is its caption. */
 json_t *matrix_body_file(const struct card *card, const char *url, json_t *file, size_t bytes,
-    bool notify, const char *reply_to);
+    bool notify, const char *thread);
 
 #endif

@@ -249,6 +249,20 @@ take_media(struct arena *arena, enum media_kind kind, const json_t *content, str
 		out->media.kind = MEDIA_OTHER;
 }
 
+const char *
+matrix_json_thread(struct arena *arena, const json_t *event)
+{
+	const json_t *relation =
+	    json_object_get(json_object_get(event, "content"), "m.relates_to");
+	const char *root = matrix_json_text(relation, "event_id"),
+		   *id = matrix_json_text(event, "event_id");
+
+	if (!matrix_json_says(relation, "rel_type", "m.thread") || !matrix_json_id(root) ||
+	    !matrix_json_id(id))
+		return NULL;
+	return arena_print(arena, "%s\n%s", root, id);
+}
+
 static void
 take_relation(const json_t *content, struct event *out)
 {
@@ -307,6 +321,7 @@ matrix_json_event(struct arena *arena, const char *us, const char *room, bool gr
 	out->who = sender;
 	out->where = room;
 	out->message = out->id;
+	out->thread = matrix_json_thread(arena, event);
 	at = json_object_get(event, "origin_server_ts");
 	out->sent_s = json_is_integer(at) ? json_integer_value(at) / 1000 : 0;
 	if (edit) {

@@ -50,6 +50,9 @@ void matrix_json_fate(
 bool matrix_json_event(struct arena *arena, const char *us, const char *room, bool group,
     const json_t *event, struct event *out);
 
+/* "ROOT\nEVENT" of an event that was written in a thread, sealed or not, in the arena; else NULL. */
+const char *matrix_json_thread(struct arena *arena, const json_t *event);
+
 /* A media handle as matrix_json_event made it. False when it is none. Strings live as long as
  * *json, which is the caller's to decref. */
 struct matrix_media {

@@ -214,6 +214,7 @@ take_unreadable(struct matrix *m, struct matrix_batch *batch, const char *room, 
 	made->kind = EVENT_UNREADABLE;
 	made->who = arena_string(m->arena, who);
 	made->where = arena_string(m->arena, room);
+	made->thread = matrix_json_thread(m->arena, event);
 }
 
 static void

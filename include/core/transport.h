@@ -62,6 +62,8 @@ struct event {
 	const char
 	    *message; /* the network's id of this message, or of the one that carried the button */
 	const char *reply_to; /* the network's id of the message this one answers, or NULL */
+	const char *thread;   /* what answers in this chat must quote as `reply_to` to stand where it
+			 was written, or NULL */
 	const char *language; /* a hint from the network ("he", "ar-PS"), or NULL */
 	const char *new_where;
 	int64_t sent_s; /* when, as the network says; 0 unknown */
@@ -134,7 +136,7 @@ struct shipment {
 	const char *
 	    set; /* the card's choices: button k (from 1) carries "SET.k" as its data; NULL: none */
 	const char *language; /* of the card: "ar", "he", "en" */
-	const char *reply_to; /* the network's id of a message to answer, or NULL */
+	const char *reply_to; /* `thread` of the event that it answers, or NULL */
 	const char *
 	    file_id; /* the network's own id of the card's file, when it has been uploaded before */
 	const char *file_path; /* where the card's file lies now, or NULL */

@@ -35,7 +35,7 @@ async function shown(event) {
         ? await client.getCrypto().getEncryptionInfoForEvent(event) : null;
     return {id: event.getId(), sender: event.getSender(), type: event.getType(), wire: event.getWireType(),
         content: event.getContent(), failed: event.isDecryptionFailure() ? String(event.decryptionFailureReason) : null,
-        shield: trust ? trust.shieldColour : null};
+        thread: event.getWireContent()["m.relates_to"] ?? null, shield: trust ? trust.shieldColour : null};
 }
 
 const orders = {
@@ -91,8 +91,10 @@ const orders = {
             await until(() => client.getRoom(made.room_id)?.getMember(invite)?.membership === "join", "joined");
         return made;
     },
-    async say({room, text}) {
-        return client.sendMessage(room, {msgtype: "m.text", body: text});
+    async say({room, text, thread}) {
+        return client.sendMessage(room, {msgtype: "m.text", body: text, ...thread && {"m.relates_to": {
+            rel_type: "m.thread", event_id: thread, is_falling_back: true,
+            "m.in_reply_to": {event_id: thread}}}});
     },
     async heard({room, of}) {
         const all = client.getRoom(room)?.getLiveTimeline().getEvents() ?? [];

@@ -213,6 +213,45 @@ def matrix_bot_refuses_what_is_no_private_chat():
         assert s.wait(lambda: s.membership(again, BOT) == "join"), "a coordinator is refused"
 
 
+def in_thread(root, last):
+    return {"m.relates_to": {"rel_type": "m.thread", "event_id": root, "is_falling_back": True,
+                             "m.in_reply_to": {"event_id": last}}}
+
+
+def matrix_bot_answers_in_the_thread():
+    """In a private chat and in a room where others write in the main timeline; what replaces a card stays
+    with its card."""
+    with World(encryption="off", more="[room board]\naddress = matrix:!board:h\ntitle = Board\norg = arava\n"
+               "languages = en") as (s, b):
+        room = s.dm()
+        root = s.say(NOOR, room, "!help")
+        said = wait_for(s, room)[0]
+        assert "m.relates_to" not in said, said
+        asked = s.say(NOOR, room, "!language", **in_thread(root, root))
+        said = wait_for(s, room, 2)[1]
+        expect(said["m.relates_to"], in_thread(root, asked)["m.relates_to"])
+        asked = s.say(NOOR, room, "1", **in_thread(root, asked))
+        said = wait_for(s, room, 3)[2]["m.relates_to"]
+        assert said["rel_type"] == "m.replace" or said == in_thread(root, asked)["m.relates_to"], said
+        s.say(NOOR, room, "!help")
+        assert "m.relates_to" not in wait_for(s, room, 4)[3]
+        s.room(NOOR, "!board:h")
+        s.invite("!board:h", NOOR, direct=False)
+        assert s.wait(lambda: s.membership("!board:h", BOT) == "join"), "the configured room is refused"
+        s.member("!board:h", "@eve:h", "join")
+        root = s.say(NOOR, "!board:h", "A good morning")
+        asked = s.say(NOOR, "!board:h", "!help", **in_thread(root, root))
+        said = wait_for(s, "!board:h")[0]
+        expect(said["m.relates_to"], in_thread(root, asked)["m.relates_to"])
+        s.say("@eve:h", "!board:h", "!help")
+        assert "m.relates_to" not in wait_for(s, "!board:h", 2)[1]
+        # Asked in the room, answered in private: there is no such thread there.
+        s.say(NOOR, "!board:h", "!podcast", **in_thread(root, root))
+        time.sleep(1)
+        for c in s.ledger(room)[4:]:
+            assert "m.thread" not in str(c), c
+
+
 def matrix_bot_is_led_nowhere_by_a_tombstone():
     """A room named as successor that says nothing of the old one is left again; and it is no way around the
     limits, however many are named."""

@@ -100,8 +100,8 @@ class Person:
     def room(self, **how):
         return self.ask("room", invite=BOT_USER, **how)["room_id"]
 
-    def say(self, room, text):
-        return self.ask("say", room=room, text=text)
+    def say(self, room, text, **how):
+        return self.ask("say", room=room, text=text, **how)["event_id"]
 
     def heard(self, room, count, ms=60000):
         """What the bot said, as Element shows it: all readable, all encrypted, no warning."""
@@ -177,6 +177,23 @@ def matrix_sdk_both_ways_excluding_insecure_devices():
             body = noor.heard(room, n + 1)[n]["body"]
             assert len(body) > 20, body
         assert "!start" in noor.heard(room, 4)[0]["body"]
+
+
+def matrix_sdk_is_answered_in_its_thread():
+    """The relation stands outside the ciphertext, where servers and clients look for it."""
+    with World() as w:
+        noor = w.person()
+        room = noor.room()
+        root = noor.say(room, "!help")
+        noor.heard(room, 1)
+        asked = noor.say(room, "!events", thread=root)
+        noor.heard(room, 2)
+        noor.say(room, "!podcast")
+        noor.heard(room, 3)
+        said = noor.ask("heard", room=room, of=BOT_USER)
+        expect([e["thread"] for e in said], [None, {
+            "rel_type": "m.thread", "event_id": root, "is_falling_back": True,
+            "m.in_reply_to": {"event_id": asked}}, None])
 
 
 def matrix_sdk_an_insecure_device_hears_nothing():

@@ -113,6 +113,12 @@ matrix_json_reads_an_edit_and_an_answer(void **state)
 				  "\"$b\"}}}"),
 	    false, &e));
 	assert_null(e.reply_to);
+	assert_string_equal(e.thread, "$t\n$1");
+	/* What is no id opens no thread. */
+	assert_true(reads(MESSAGE("{\"msgtype\":\"m.text\",\"body\":\"x\",\"m.relates_to\":{"
+				  "\"rel_type\":\"m.thread\",\"event_id\":\"$t\\n$u\"}}"),
+	    false, &e));
+	assert_null(e.thread);
 }
 
 static void
@@ -257,7 +263,7 @@ static void
 matrix_body_of_a_plain_card_has_no_html(void **state)
 {
 	struct card *card = card_new(arena);
-	json_t *content;
+	json_t *content, *thread;
 
 	(void)state;
 	card_text(card, "Two & <three>", 0);
@@ -266,12 +272,13 @@ matrix_body_of_a_plain_card_has_no_html(void **state)
 	assert_string_equal(text(content, "body"), "Two & <three>");
 	assert_null(json_object_get(content, "formatted_body"));
 	json_decref(content);
-	content = matrix_body_message(card, false, "$q");
+	content = matrix_body_message(card, false, "$t\n$q");
 	assert_string_equal(text(content, "msgtype"), "m.notice");
-	assert_string_equal(
-	    text(json_object_get(json_object_get(content, "m.relates_to"), "m.in_reply_to"),
-		"event_id"),
-	    "$q");
+	thread = json_object_get(content, "m.relates_to");
+	assert_string_equal(text(thread, "rel_type"), "m.thread");
+	assert_string_equal(text(thread, "event_id"), "$t");
+	assert_true(json_is_true(json_object_get(thread, "is_falling_back")));
+	assert_string_equal(text(json_object_get(thread, "m.in_reply_to"), "event_id"), "$q");
 	json_decref(content);
 }
 
