@@ -299,6 +299,10 @@ ask_join(struct matrix_chore *c)
 	else
 		path = matrix_path(m, "/_matrix/client/v3/rooms/%s/join", c->room, NULL, NULL);
 	m->joins -= 1;
+	if (*c->what == 'd' && m->crypto) {
+		matrix_crypto_greet(m->crypto, c->what + 1, loop_wall_ms(m->loop));
+		matrix_work_poke(m);
+	}
 	ask(c, "matrix join", "POST", path, json_object());
 }
 

@@ -11,6 +11,7 @@
 #include "transports/matrix_inner.h"
 #include "transports/matrix_peer.h"
 #include "transports/matrix_room.h"
+#include "transports/matrix_strangers.h"
 
 enum { ASK_MAX = 200, TIMEOUT_MS = 10000 };
 static const int64_t forgotten_ms = (int64_t)2 * 24 * 3600 * 1000;
@@ -21,7 +22,7 @@ static void
 objects_new(struct matrix_crypto *c)
 {
 	json_t **all[] = {&c->wanted, &c->failed, &c->doubted, &c->claims, &c->unclaimed,
-	    &c->dummies, &c->broken, &c->shut, &c->moved, &c->withheld, &c->strange, &c->waiting};
+	    &c->dummies, &c->broken, &c->greeted, &c->shut, &c->moved, &c->withheld, &c->strange, &c->waiting};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		json_decref(*all[i]);
@@ -107,7 +108,7 @@ void
 matrix_crypto_free(struct matrix_crypto *c)
 {
 	json_t *all[] = {c->wanted, c->failed, c->doubted, c->claims, c->unclaimed, c->dummies,
-	    c->broken, c->shut, c->moved, c->withheld, c->strange, c->waiting};
+	    c->broken, c->greeted, c->shut, c->moved, c->withheld, c->strange, c->waiting};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		json_decref(all[i]);
@@ -128,7 +129,7 @@ drop_row(void *ctx, const char *name)
 void
 matrix_crypto_renew(struct matrix_crypto *c, const char *device, int64_t now_ms)
 {
-	static const char *const gone[] = {"olm/", "send/", "in/", "ins/", "wait/", "olmseen"};
+	static const char *const gone[] = {"olm/", "send/", "in/", "ins/", "wait/", "olmseen", "olmof/"};
 
 	c->now_ms = now_ms;
 	snprintf(c->device, sizeof(c->device), "%s", device);
@@ -343,6 +344,13 @@ matrix_crypto_due_ms(const struct matrix_crypto *c)
 /* ---- what comes in ---- */
 
 static void
+left(struct matrix_crypto *c, const char *user)
+{
+	matrix_devices_left(c->state, user);
+	matrix_strangers_left(c, user);
+}
+
+static void
 lists_changed(struct matrix_crypto *c, json_t *lists)
 {
 	json_t *user;
@@ -356,7 +364,7 @@ lists_changed(struct matrix_crypto *c, json_t *lists)
 		}
 	json_array_foreach(json_object_get(lists, "left"), i, user)
 		if (matrix_inner_id(json_string_value(user)))
-			matrix_devices_left(c->state, json_string_value(user));
+			left(c, json_string_value(user));
 }
 
 static void
@@ -468,12 +476,22 @@ forget_device(void *ctx, const struct matrix_device *device)
 void
 matrix_crypto_forget(struct matrix_crypto *c, const char *user)
 {
-	json_t *all[] = {c->wanted, c->failed, c->doubted, c->claims};
+	json_t *all[] = {c->wanted, c->failed, c->doubted, c->claims, c->greeted};
 
 	matrix_devices_each(c->state, user, forget_device, c);
+	matrix_strangers_forget(c, user);
 	matrix_state_drop_of(c->state, "user", user);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		json_object_del(all[i], user);
+}
+
+void
+matrix_crypto_greet(struct matrix_crypto *c, const char *user, int64_t now_ms)
+{
+	c->now_ms = now_ms;
+	if (!c->rolled_back && text_good(user))
+		matrix_peer_greet(c, user);
+	step(c);
 }
 
 /* ---- what goes out ---- */

@@ -151,6 +151,11 @@ bool matrix_crypto_encrypted(const struct matrix_crypto *crypto, const char *roo
  * stays. Called by matrix_crypto_sync itself for rooms.leave. */
 void matrix_crypto_left(struct matrix_crypto *crypto, const char *room);
 
+/* This person opens a private chat with us: each of their devices with which there is no session here
+ * (we forgot them, they did not forget us) gets one, so that their first words can be read. At most
+ * once in an hour a device. */
+void matrix_crypto_greet(struct matrix_crypto *crypto, const char *user, int64_t now_ms);
+
 /* This person is erased: nothing of them stays, not even the identity they were first seen with. */
 void matrix_crypto_forget(struct matrix_crypto *crypto, const char *user);
 

@@ -11,7 +11,7 @@
 
 /*
  * {"s": 0 current, 1 stale, 2 asked, 3 not followed, "m": pinned master, "c": candidate,
- *  "t": ms since it is one, "d": {id: {"c": curve, "e": ed, "o": 1 signed by the owner}}}
+ *  "t": ms since it is one, "k": words were exchanged, "d": {id: {"c": curve, "e": ed, "o": 1 signed by the owner}}}
  */
 enum { CURRENT, STALE, ASKED, LEFT };
 
@@ -90,6 +90,30 @@ void
 matrix_devices_left(struct matrix_state *state, const char *user)
 {
 	set_standing(state, user, LEFT);
+}
+
+bool
+matrix_devices_settled(const struct matrix_state *state, const char *user)
+{
+	json_t *row = row_get(state, user);
+	bool settled = json_is_true(json_object_get(row, "k"));
+
+	json_decref(row);
+	return settled;
+}
+
+void
+matrix_devices_settle(struct matrix_state *state, const char *user, bool settled)
+{
+	json_t *row = row_get(state, user);
+
+	if (!row)
+		return;
+	if (settled)
+		json_object_set_new(row, "k", json_true());
+	else
+		json_object_del(row, "k");
+	row_put(state, user, row);
 }
 
 bool

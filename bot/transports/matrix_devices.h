@@ -32,6 +32,9 @@ void matrix_devices_changed(struct matrix_state *state, const char *user);
 void matrix_devices_all_changed(struct matrix_state *state);
 /* Nothing is shared with this person any more: the list is not kept in sync, the pin stays. */
 void matrix_devices_left(struct matrix_state *state, const char *user);
+/* Readable words were exchanged with this person, and a room is shared. */
+bool matrix_devices_settled(const struct matrix_state *state, const char *user);
+void matrix_devices_settle(struct matrix_state *state, const char *user, bool settled);
 bool matrix_devices_fresh(const struct matrix_state *state, const char *user);
 
 /* Body of /keys/query for everybody of `users` (NULL: all followed) whose list is not known to

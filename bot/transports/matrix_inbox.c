@@ -9,6 +9,7 @@
 #include "transports/matrix_devices.h"
 #include "transports/matrix_megolm.h"
 #include "transports/matrix_peer.h"
+#include "transports/matrix_strangers.h"
 
 /*
  * "in/<room>/<session>": {"u": user, "c": curve, "k": ed of the device it came from, "p": pickle,
@@ -378,6 +379,7 @@ open_with(struct matrix_crypto *c, const struct envelope *e, json_t *row, struct
 	} else {
 		say_not(out, MATRIX_READ_GOOD, NULL);
 		index_used(c, e, row, index);
+		matrix_strangers_settled(c, e->sender);
 		matrix_devices_each(c->state, e->sender, device_named, &find);
 		out->event = clear_event(e->event, plain);
 	}

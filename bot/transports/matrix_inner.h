@@ -49,6 +49,7 @@ struct matrix_crypto {
 	json_t *unclaimed; /* curve: ms when there was no one-time key */
 	json_t *dummies;   /* curve: true; a word to say once there is a session */
 	json_t *broken;	   /* curve: user; to be mended once their devices are known */
+	json_t *greeted;   /* user: true; to be greeted once their devices are known */
 	json_t *shut;	   /* room: ms when the server would not tell us of it */
 	json_t *moved;	   /* room: true; members came or went while they were being asked */
 	json_t *withheld;  /* session: code; keys that were refused to us */

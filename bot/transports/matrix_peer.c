@@ -8,11 +8,12 @@
 #include "transports/matrix_account.h"
 #include "transports/matrix_point.h"
 #include "transports/matrix_sign.h"
+#include "transports/matrix_strangers.h"
 
 /* "olm/<curve>": {"s": [{"p": pickle, "t": ms of its last message in or of its birth}],
  * "w": ms of the last mending} */
 
-enum { SESSIONS_MAX = 6, SEEN_MAX = 512, CLAIMS_MAX = 100, BROKEN_MAX = 200 };
+enum { SESSIONS_MAX = 6, SEEN_MAX = 512, CLAIMS_MAX = 100, BROKEN_MAX = 200, GREETED_MAX = 50 };
 static const int64_t mend_ms = 3600 * 1000, unclaimed_ms = 600 * 1000;
 
 static json_t *
@@ -58,7 +59,7 @@ matrix_peer_ready(const struct matrix_crypto *c, const char *curve)
 
 /* Steals the pickle; the session that was quiet longest goes. */
 static void
-session_add(struct matrix_crypto *c, const char *curve, char *pickle)
+session_add(struct matrix_crypto *c, const char *user, const char *curve, char *pickle)
 {
 	json_t *row = row_get(c, curve), *sessions, *session;
 	size_t i, oldest = 0;
@@ -79,6 +80,7 @@ session_add(struct matrix_crypto *c, const char *curve, char *pickle)
 	row_put(c, curve, row);
 	free(pickle);
 	json_object_del(c->unclaimed, curve);
+	matrix_strangers_device(c, user, curve);
 }
 
 /* ---- one-time keys ---- */
@@ -170,7 +172,7 @@ claim_take(struct matrix_crypto *c, const struct matrix_device *device, json_t *
 		json_object_set_new(c->unclaimed, device->curve, json_integer(c->now_ms));
 		return;
 	}
-	session_add(c, device->curve, pickle);
+	session_add(c, device->user, device->curve, pickle);
 	if (json_object_del(c->dummies, device->curve) == 0)
 		dummy_send(c, device);
 }
@@ -382,7 +384,7 @@ open_with(struct matrix_crypto *c, const char *curve, int type, const char *body
 }
 
 static char *
-open_any(struct matrix_crypto *c, const char *curve, int type, const char *body)
+open_any(struct matrix_crypto *c, const char *user, const char *curve, int type, const char *body)
 {
 	bool known = false;
 	char *text = open_with(c, curve, type, body, &known), *pickle;
@@ -392,7 +394,7 @@ open_any(struct matrix_crypto *c, const char *curve, int type, const char *body)
 	pickle = matrix_olm_answer(c->olm, c->key, curve, body, &text);
 	if (!pickle)
 		return NULL;
-	session_add(c, curve, pickle);
+	session_add(c, user, curve, pickle);
 	matrix_account_keep(c);
 	return text;
 }
@@ -446,7 +448,7 @@ matrix_peer_open_message(struct matrix_crypto *c, json_t *event)
 	if (!matrix_inner_id(sender) || !matrix_point_text_good(curve) || !body || type < 0 ||
 	    type > 1 || !json_is_integer(json_object_get(message, "type")) || seen(c, body))
 		return NULL;
-	text = open_any(c, curve, type, body);
+	text = open_any(c, sender, curve, type, body);
 	if (!text) {
 		c->counts.olm_broken++;
 		matrix_peer_mend(c, sender, curve);
@@ -467,8 +469,25 @@ matrix_peer_open_message(struct matrix_crypto *c, json_t *event)
 struct holder {
 	struct matrix_crypto *c;
 	const char *curve;
-	json_t *row;
 };
+
+/* A new session and a word on it, once in an hour. */
+static void
+begin_anew(struct matrix_crypto *c, const struct matrix_device *device)
+{
+	json_t *row = row_get(c, device->curve);
+
+	if (device->owned && (!row || c->now_ms - number(row, "w") >= mend_ms) &&
+	    matrix_peer_want(c, device)) {
+		if (!row)
+			row = json_object();
+		json_object_set_new(row, "w", json_integer(c->now_ms));
+		row_put(c, device->curve, json_incref(row));
+		json_object_set_new(c->dummies, device->curve, json_true());
+		matrix_strangers_device(c, device->user, device->curve);
+	}
+	json_decref(row);
+}
 
 static bool
 mend_holder(void *ctx, const struct matrix_device *device)
@@ -477,40 +496,65 @@ mend_holder(void *ctx, const struct matrix_device *device)
 
 	if (strcmp(device->curve, holder->curve) != 0)
 		return true;
-	if (device->owned && matrix_peer_want(holder->c, device)) {
-		if (!holder->row)
-			holder->row = json_object();
-		json_object_set_new(holder->row, "w", json_integer(holder->c->now_ms));
-		row_put(holder->c, device->curve, json_incref(holder->row));
-		json_object_set_new(holder->c->dummies, device->curve, json_true());
-	}
+	begin_anew(holder->c, device);
 	return false;
+}
+
+static bool
+greet_device(void *ctx, const struct matrix_device *device)
+{
+	struct matrix_crypto *c = ctx;
+
+	if (!matrix_peer_ready(c, device->curve))
+		begin_anew(c, device);
+	return true;
+}
+
+void
+matrix_peer_greet(struct matrix_crypto *c, const char *user)
+{
+	matrix_strangers_met(c, user);
+	if (matrix_devices_fresh(c->state, user)) {
+		matrix_devices_each(c->state, user, greet_device, c);
+	} else if (json_object_size(c->greeted) < GREETED_MAX) {
+		matrix_devices_track(c->state, user);
+		json_object_set_new(c->wanted, user, json_true());
+		json_object_set_new(c->greeted, user, json_true());
+	}
 }
 
 void
 matrix_peer_mend(struct matrix_crypto *c, const char *user, const char *curve)
 {
-	struct holder holder = {c, curve, row_get(c, curve)};
+	struct holder holder = {c, curve};
+	json_t *row = row_get(c, curve);
+	bool lately = row && c->now_ms - number(row, "w") < mend_ms;
 
-	if (!holder.row || c->now_ms - number(holder.row, "w") >= mend_ms) {
-		if (matrix_devices_fresh(c->state, user)) {
-			matrix_devices_each(c->state, user, mend_holder, &holder);
-		} else if (json_object_size(c->broken) < BROKEN_MAX) {
-			matrix_devices_track(c->state, user);
-			json_object_set_new(c->wanted, user, json_true());
-			json_object_set_new(c->broken, curve, json_string(user));
-		}
+	json_decref(row);
+	if (lately)
+		return;
+	if (matrix_devices_fresh(c->state, user)) {
+		matrix_devices_each(c->state, user, mend_holder, &holder);
+	} else if (json_object_size(c->broken) < BROKEN_MAX) {
+		matrix_strangers_met(c, user);
+		matrix_devices_track(c->state, user);
+		json_object_set_new(c->wanted, user, json_true());
+		json_object_set_new(c->broken, curve, json_string(user));
 	}
-	json_decref(holder.row);
 }
 
 void
 matrix_peer_listed(struct matrix_crypto *c)
 {
-	json_t *broken = c->broken, *user;
+	json_t *broken = c->broken, *greeted = c->greeted, *user;
 	const char *curve;
 
 	c->broken = json_object();
+	c->greeted = json_object();
+	json_object_foreach(greeted, curve, user)
+		if (matrix_devices_fresh(c->state, curve))
+			matrix_peer_greet(c, curve);
+	json_decref(greeted);
 	json_object_foreach(broken, curve, user)
 		matrix_peer_mend(c, json_string_value(user), curve);
 	json_decref(broken);

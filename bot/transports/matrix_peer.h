@@ -39,6 +39,9 @@ json_t *matrix_peer_open_message(struct matrix_crypto *c, json_t *event);
 void matrix_peer_seen_keep(struct matrix_crypto *c);
 /* Begins a new session with whoever holds this key and says a word, once in an hour. */
 void matrix_peer_mend(struct matrix_crypto *c, const char *user, const char *curve);
+/* Who was forgotten still writes on the session that they remember: each of their devices without one
+ * here gets a new one, once in an hour, before they write. */
+void matrix_peer_greet(struct matrix_crypto *c, const char *user);
 /* Lists of devices came: what waited for them is mended. */
 void matrix_peer_listed(struct matrix_crypto *c);
 

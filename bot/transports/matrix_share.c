@@ -8,6 +8,7 @@
 #include "transports/matrix_devices.h"
 #include "transports/matrix_megolm.h"
 #include "transports/matrix_peer.h"
+#include "transports/matrix_strangers.h"
 
 /*
  * "mine/<room>": {"p": pickle, "i": id, "t": ms of its birth, "n": messages, "d": {curve: how}}
@@ -231,6 +232,7 @@ give(struct sharing *s, const struct matrix_device *device, size_t *batch)
 	if (how == GIVEN)
 		return;
 	if (matrix_peer_ready(s->c, device->curve)) {
+		matrix_strangers_settled(s->c, device->user);
 		matrix_peer_put(s->messages, device->user, device->id,
 		    matrix_peer_seal(s->c, device, "m.room_key", room_key(s)));
 		json_object_set_new(devices, device->curve, json_integer(GIVEN));

@@ -1,7 +1,7 @@
 /*
  * matrix_driver: the bot's Matrix encryption on standard input and output, a JSON object a line, so
  * that programs in other languages can be its peers. {"do": …} of open, sync, next, answered, read,
- * late, seal; every change counts as kept at once. Answers are a line each.
+ * late, seal, forget, greet; every change counts as kept at once. Answers are a line each.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -111,6 +111,21 @@ do_seal(json_t *order)
 	return json_pack("{s:i,s:s?}", "how", so, "sealed", sealed);
 }
 
+static json_t *
+do_forget(json_t *order)
+{
+	matrix_crypto_left(crypto, text(order, "room"));
+	matrix_crypto_forget(crypto, text(order, "user"));
+	return json_object();
+}
+
+static json_t *
+do_greet(json_t *order)
+{
+	matrix_crypto_greet(crypto, text(order, "user"), now_ms);
+	return json_object();
+}
+
 static const struct {
 	const char *name;
 	json_t *(*run)(json_t *order);
@@ -122,6 +137,8 @@ static const struct {
     {"read", do_read},
     {"late", do_late},
     {"seal", do_seal},
+    {"forget", do_forget},
+    {"greet", do_greet},
 };
 
 static void

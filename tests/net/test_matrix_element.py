@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from matrix_element_peer import NO_SHIELD, Element, install  # noqa: E402
-from matrix_keys import BOT, GOOD, NOBODY, NOOR, READY, Bot, Server  # noqa: E402
+from matrix_keys import BOT, GOOD, NOBODY, NOOR, READY, ROOM, Bot, Server  # noqa: E402
 
 ONLY = os.environ.get("ONLY", "")
 def pair(**how):
@@ -105,6 +105,34 @@ def matrix_element_mends_a_wedged_session():
     bot.sync()
     return good and state["olm_broken"] == 1 and got == ["DecryptedToDeviceEvent"] and \
         bot.read(event)["how"] == GOOD and close(bot, element)
+
+
+def matrix_element_comes_back_after_it_was_forgotten():
+    """It still has its sessions with the bot, which has none any more; whoever is greeted is read from the
+    first word on, whoever is not is read from the second chat on."""
+    for greeted in (True, False):
+        server, bot, element = pair()
+        event = element.say("one", "$1")
+        bot.sync()
+        good = bot.read(event)["how"] == GOOD and bot.say("a", "two")["how"] == READY
+        element.sync()
+        bot.ask(do="forget", user=NOOR, room=ROOM)
+        element.ask(do="room", id="!again:h")
+        if greeted:
+            bot.ask(do="greet", user=NOOR)
+            bot.run()
+            element.sync()
+        event = dict(element.say("three", "$3"), room_id="!again:h")
+        bot.sync()
+        read = bot.ask(do="read", room="!again:h", event=event)
+        bot.run()
+        read = read if read["how"] == GOOD else bot.ask(do="late")
+        if not good or (read.get("how") == GOOD) != greeted:
+            print("# greeted %r: %r" % (greeted, read))
+            return False
+        if not close(bot, element):
+            return False
+    return True
 
 
 def main():

@@ -371,6 +371,26 @@ def matrix_sdk_leaves():
         expect(len(w.proxy.sent), count)
 
 
+def matrix_sdk_comes_back_after_being_erased():
+    """The same device, whose sessions the bot has forgotten: the first word in the new chat is read."""
+    if not os.environ.get("LONG"):
+        print("# the farewell takes ten minutes: only with LONG=1")
+        return
+    with World() as w:
+        noor = w.person()
+        room = noor.room()
+        noor.say(room, "!forgetme")
+        noor.heard(room, 1)
+        noor.say(room, "1")
+        noor.heard(room, 2)
+        w.wait(lambda: any(r["path"].endswith("/leave") and r["status"] == 200 for r in w.proxy.requests),
+               "no farewell", 700)
+        room = noor.room()
+        time.sleep(3)
+        noor.say(room, "!help")
+        assert "cannot be read" not in noor.heard(room, 1)[0]["body"]
+
+
 def matrix_sdk_when_one_time_keys_are_used_up():
     with World() as w:
         noor = w.person()

@@ -801,6 +801,37 @@ matrix_crypto_forgets_who_is_erased(void **state)
 	pair_close(p);
 }
 
+/* She comes back with the device that remembers what we forgot. */
+static void
+matrix_crypto_greets_who_was_forgotten(void **state)
+{
+	struct pair *p = pair_open();
+	(void)state;
+
+	client_say(&p->noor, ROOM, "hi");
+	settle(p);
+	client_say(&p->bot, ROOM, "hi");
+	settle(p);
+	client_heard(&p->bot);
+	matrix_crypto_left(p->bot.crypto, ROOM);
+	matrix_crypto_forget(p->bot.crypto, NOOR);
+	client_keep(&p->bot);
+	world_room(&p->w, "!again:h", true);
+	world_member(&p->w, "!again:h", NOOR, "join");
+	world_member(&p->w, "!again:h", BOT, "join");
+	p->bot.asked = (json_decref(p->bot.asked), json_array());
+	matrix_crypto_greet(p->bot.crypto, NOOR, p->w.now_ms);
+	client_run(&p->bot);
+	settle(p);
+	/* Once is enough. */
+	matrix_crypto_greet(p->bot.crypto, NOOR, p->w.now_ms);
+	client_run(&p->bot);
+	assert_int_equal(client_say(&p->noor, "!again:h", "back"), MATRIX_SEAL_READY);
+	settle(p);
+	assert_string_equal(client_heard(&p->bot), "back");
+	pair_close(p);
+}
+
 static void
 matrix_crypto_content_that_cannot_be_sent(void **state)
 {
@@ -865,6 +896,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_crypto_relations_stay_outside),
     cmocka_unit_test(matrix_crypto_invited_only_where_history_says),
     cmocka_unit_test(matrix_crypto_forgets_who_is_erased),
+	    cmocka_unit_test(matrix_crypto_greets_who_was_forgotten),
     cmocka_unit_test(matrix_crypto_content_that_cannot_be_sent),
     cmocka_unit_test(matrix_crypto_server_down_for_a_while),
 };
