@@ -180,7 +180,7 @@ calendar_of(const char *locale)
 struct dates {
 	int64_t day;
 	int month[EASTER_EAST + 1], date[EASTER_EAST + 1];
-	int hijri_length; /* of its month */
+	int hijri_length; /* of its month, where it is the first of one */
 };
 
 static void
@@ -194,7 +194,7 @@ date_of(UCalendar *calendar, int64_t day, int *month, int *date, int *length)
 	ucal_setMillis(calendar, (double)day * DAY_S * 1000.0, &error);
 	*month = ucal_get(calendar, UCAL_MONTH, &error);
 	*date = ucal_get(calendar, UCAL_DATE, &error);
-	if (length)
+	if (length && *date == 1)
 		*length = ucal_getLimit(calendar, UCAL_DATE, UCAL_ACTUAL_MAXIMUM, &error);
 	if (U_FAILURE(error))
 		*month = *date = -1;
@@ -230,8 +230,21 @@ easter_east(int64_t year)
 	return civil_days(year, (int)(f / 31), (int)(f % 31) + 1) + julian_behind(year);
 }
 
+/* No month of theirs is shorter than 29 days, and to ask ICU for each day costs milliseconds. */
+static bool
+follows(const struct dates *before, enum reckoning reckoning, int64_t day, struct dates *d)
+{
+	int date = before->date[reckoning];
+
+	if (before->day + 1 != day || date < 1 || date >= 29)
+		return false;
+	d->month[reckoning] = before->month[reckoning];
+	d->date[reckoning] = date + 1;
+	return true;
+}
+
 static struct dates
-dates_of(const struct calendars *calendars, int64_t day)
+dates_of(const struct calendars *calendars, const struct dates *before, int64_t day)
 {
 	struct civil civil = civil_date(day), julian = civil_date(day - julian_behind(civil.year));
 	struct dates d = {.day = day};
@@ -240,8 +253,11 @@ dates_of(const struct calendars *calendars, int64_t day)
 	d.date[GREGORIAN] = civil.day;
 	d.month[JULIAN] = julian.month;
 	d.date[JULIAN] = julian.day;
-	date_of(calendars->hebrew, day, &d.month[HEBREW], &d.date[HEBREW], NULL);
-	date_of(calendars->hijri, day, &d.month[HIJRI], &d.date[HIJRI], &d.hijri_length);
+	if (!follows(before, HEBREW, day, &d))
+		date_of(calendars->hebrew, day, &d.month[HEBREW], &d.date[HEBREW], NULL);
+	if (!follows(before, HIJRI, day, &d))
+		date_of(
+		    calendars->hijri, day, &d.month[HIJRI], &d.date[HIJRI], &d.hijri_length);
 	d.date[EASTER_WEST] = (int)(day - easter_west(civil.year));
 	d.date[EASTER_EAST] = (int)(day - easter_east(civil.year));
 	return d;
@@ -481,13 +497,13 @@ almanac_between(struct arena *arena, struct zones *zones, const char *const *ove
 	struct calendars calendars = {
 	    calendar_of("en@calendar=hebrew"), calendar_of("en@calendar=islamic-umalqura")};
 	struct list list = {.arena = arena};
+	struct dates dates = {0};
 	size_t n = 0;
 
 	if (high > low + MOST)
 		high = low + MOST;
 	for (int64_t day = low - LONGEST - NEAR; day <= high + LONGEST + NEAR; day++) {
-		struct dates dates = dates_of(&calendars, day);
-
+		dates = dates_of(&calendars, &dates, day);
 		add_rules(&list, &dates);
 	}
 	ucal_close(calendars.hebrew);

@@ -160,8 +160,6 @@ alarm_network(struct network *n)
 	bool waits = n->health == HEALTH_DOWN && !is_certificate(n->detail);
 	int64_t at = waits ? now + wait : now;
 
-	if (n->health == HEALTH_GOOD && n->detail[0])
-		n->lost = true;
 	if (is_bad(n->health) && !n->alarmed)
 		n->alarm_ms = at < n->alarm_ms ? at : n->alarm_ms;
 	else if (n->health == HEALTH_GOOD)

@@ -50,7 +50,11 @@ static struct sql set_last = {
 static struct sql set_not_typed = {
     "UPDATE choice_set SET typed = 0 WHERE typed = 1 AND account IN"
     " (SELECT id FROM account WHERE person = ?)"};
-static struct sql prune_sets = {"DELETE FROM choice_set WHERE born < ?"};
+/* Their numbers rise with time: nothing behind the first young one is looked at. What a clock that
+ * ran ahead has marked counts as old. */
+static struct sql prune_sets = {
+    "DELETE FROM choice_set WHERE id < coalesce((SELECT id FROM choice_set WHERE born BETWEEN ?1"
+    " AND ?2 ORDER BY id LIMIT 1), 9223372036854775807)"};
 static struct sql prune_talks = {"DELETE FROM conversation WHERE updated < ?"};
 struct sql *const converse_statements[] = {
     &load, &keep, &drop, &flow_name, &offer, &set_get, &set_last, &set_not_typed, &prune_sets, &prune_talks, NULL};
@@ -564,6 +568,6 @@ choose_answer_text(struct turn *t, struct card *card, const char *label, const c
 void
 converse_prune(struct turn *t)
 {
-	db_run(t->db, &prune_sets, V(t->now - 30 * 86400));
+	db_run(t->db, &prune_sets, V(t->now - 30 * 86400, t->now));
 	db_run(t->db, &prune_talks, V(t->now - 90 * 86400));
 }

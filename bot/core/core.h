@@ -181,6 +181,7 @@ struct engine {
 	struct arena *plain_arena;
 	bool post_old;	      /* some post's rows may go */
 	int64_t erasures, erasures_listed; /* serial numbers: given, and in the list beside */
+	int64_t folders_read; /* in which quarter of which day old files were looked for */
 	int64_t wipe_ms; /* when the WAL is to be emptied; INT64_MAX: nothing was erased */
 	bool ticking;
 	struct buf *status; /* while status lines are gathered */

@@ -28,8 +28,8 @@ static struct sql all = {
 static struct sql last = {"SELECT max(changed) FROM draft WHERE person = ? AND kind = ?"};
 static struct sql drop = {"DELETE FROM draft WHERE person = ? AND kind = ?"};
 static struct sql prune = {
-    "DELETE FROM draft AS d WHERE NOT EXISTS (SELECT 1 FROM draft n WHERE n.person = d.person"
-    " AND n.kind = d.kind AND n.changed >= ?)"};
+    "DELETE FROM draft AS d WHERE changed < ?1 AND NOT EXISTS (SELECT 1 FROM draft n WHERE n.person"
+    " = d.person AND n.kind = d.kind AND n.changed >= ?1)"};
 static struct sql drop_all = {"DELETE FROM draft WHERE kind = ?"};
 struct sql *const draft_statements[] = {
     &drop_all, &set, &forget, &get, &all, &last, &drop, &prune, NULL};

@@ -137,8 +137,10 @@ erasure_prune(struct turn *t)
 	db_run(t->db, &prune, V(t->now - days * DAY));
 	if (t->engine->o.erased_file)
 		erased_prune(t->engine->o.erased_file, t->now - (days + 1) * DAY);
-	if (!t->engine->o.state_folder)
+	/* Folders are read every six hours and not with each hourly job. */
+	if (!t->engine->o.state_folder || t->now / (DAY / 4) == t->engine->folders_read)
 		return;
+	t->engine->folders_read = t->now / (DAY / 4);
 	scrub_folder(files_folder(t), "", t->now - FILE_DAYS * DAY);
 	/* The copy that a migration made is a backup like any other. */
 	if (name)

@@ -91,6 +91,10 @@ transport_health(void *engine, struct transport *transport, enum health health, 
 	struct engine *e = engine;
 	struct network *n = network_of(e, transport);
 
+	if (health == HEALTH_LOST) {
+		n->lost = true;
+		return;
+	}
 	if (n->health != health)
 		log_event(health == HEALTH_GOOD ? LOG_NOTICE : LOG_WARNING, "network.health",
 		    "network=%s health=%d %s", transport->name, (int)health, detail ? detail : "");

@@ -109,11 +109,14 @@ static struct sql get_row = {
 static struct sql get_body = {
     "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body, feature,"
     " language FROM delivery WHERE id = ?"};
-static struct sql get_target = {"SELECT state, message FROM delivery WHERE id = ?"};
+static struct sql get_target = {"SELECT state, message, due FROM delivery WHERE id = ?"};
 static struct sql trying = {"SELECT id FROM delivery WHERE state = 1 AND network = ?"};
 static struct sql unreachable = {"UPDATE account SET reachable = 0 WHERE id = ?"};
+/* Numbers rise with time: nothing behind the first young one is looked at. */
 static struct sql prune = {
-    "DELETE FROM delivery WHERE state >= 2 AND post IS NULL AND max(born, due / 1000) < ?"};
+    "DELETE FROM delivery WHERE id < coalesce((SELECT id FROM delivery WHERE born BETWEEN ?1 AND ?2"
+    " ORDER BY id LIMIT 1), 9223372036854775807) AND state >= 2 AND post IS NULL"
+    " AND max(born, due / 1000) < ?1"};
 static struct sql highest = {"SELECT max(id) FROM delivery"};
 static struct sql uploaded_set = {
     "INSERT OR REPLACE INTO uploaded(network, key, file_id, used) VALUES(?, ?, ?, ?)"};
@@ -244,9 +247,10 @@ outbox_keep(struct turn *t)
 
 /* ---- picking what waits ---- */
 
-/* The network's id of the message to edit or delete: 1 known, 0 not yet, -1 never. */
+/* The network's id of the message to edit or delete: 1 known, 0 not yet and not before `due`, -1
+ * never. */
 static int
-target_message(struct engine *e, int64_t target, const char **message)
+target_message(struct engine *e, int64_t target, const char **message, int64_t *due)
 {
 	struct rows *q = db_query(e->db, &get_target, V(target));
 	int64_t state = STATE_REFUSED;
@@ -254,6 +258,7 @@ target_message(struct engine *e, int64_t target, const char **message)
 	if (db_next(q)) {
 		state = db_int(q, 0);
 		*message = db_text(q, 1);
+		*due = state == STATE_WAITING ? db_int(q, 2) : 0;
 	}
 	db_done(q);
 	if (state == STATE_SENT && *message)
@@ -380,6 +385,20 @@ address_of(struct engine *e, struct ship *s)
 	people_address(&t, s->account, &s->who, &s->where);
 }
 
+/* What changes a message that waits for the morning waits with it, and wakes nobody until then. */
+static bool
+target_known(struct engine *e, struct ship *s, int64_t now_ms, struct ended **ended)
+{
+	int64_t due = 0;
+	int known = target_message(e, s->target, &s->message, &due);
+
+	if (known < 0)
+		end_unsent(e, s->id, STATE_REFUSED, REFUSAL_OTHER, ended);
+	if (known == 0)
+		db_run(e->db, &set_later, V(due > now_ms + 500 ? due : now_ms + 500, s->id));
+	return known > 0;
+}
+
 /* One waiting row: trying, ended, or left where it is. True when it took a slot. */
 static bool
 pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, bool paced,
@@ -411,16 +430,8 @@ pick_row(struct engine *e, struct network *n, struct rows *q, int64_t now_ms, bo
 		if (wait_ms)
 			return false;
 	}
-	if (s.target) {
-		int known = target_message(e, s.target, &s.message);
-
-		if (known < 0)
-			end_unsent(e, s.id, STATE_REFUSED, REFUSAL_OTHER, ended);
-		if (known == 0)
-			db_run(e->db, &set_later, V(now_ms + 500, s.id));
-		if (known < 1)
-			return false;
-	}
+	if (s.target && !target_known(e, &s, now_ms, ended))
+		return false;
 	if (!row_plain(e, q, &plain)) {
 		end_unsent(e, s.id, STATE_REFUSED, REFUSAL_GONE, ended);
 		return false;
@@ -795,7 +806,7 @@ outbox_recover(struct engine *e, struct network *n)
 void
 outbox_prune(struct turn *t)
 {
-	db_run(t->db, &prune, V(t->now - 3 * 86400));
+	db_run(t->db, &prune, V(t->now - 3 * 86400, t->now));
 }
 
 void

@@ -72,8 +72,8 @@ static struct sql *const statements[] = {&take, &items, &readers, &set_get, &set
     &set_drop, &part_add, &parts_of, &parts_in, &part_prune, &skip_add, &skips,
     &skip_prune, NULL};
 
-enum { TOPICS = 24, REGIONS = 8, ITEMS_MOST = 32, SETS_MOST = 512, SLICE = 50, DAY = 86400,
-	THURSDAY = 4 };
+enum { TOPICS = 24, REGIONS = 8, ITEMS_MOST = 32, SETS_MOST = 512, SLICE = 50, LOOK_S = 6 * 3600,
+	DAY = 86400, THURSDAY = 4 };
 
 /* ---- topics ---- */
 
@@ -150,8 +150,8 @@ topic(struct turn *t)
 
 /* The last Thursday at that hour on the first configured clock: after work, before anybody's holy
  * day. */
-int64_t
-digest_hour(struct turn *t)
+static int64_t
+hour_before(struct turn *t, int64_t at)
 {
 	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
 	const struct zone *zone = zone_find(t->zones, zones[0]);
@@ -160,7 +160,7 @@ digest_hour(struct turn *t)
 
 	if (!zone)
 		zone = zone_find(t->zones, "UTC");
-	wall = zone_to_local(zone, t->now).civil;
+	wall = zone_to_local(zone, at).civil;
 	day = civil_days(wall.year, wall.month, wall.day);
 	for (int i = 0; i <= 7; i++, day--) {
 		if (civil_weekday(day) != THURSDAY)
@@ -168,10 +168,16 @@ digest_hour(struct turn *t)
 		wall = civil_date(day);
 		wall.hour = (int)conf_number(t->conf, "digest", NULL, "hour");
 		when = zone_instant(zone, &wall);
-		if (when <= t->now)
+		if (when <= at)
 			break;
 	}
 	return when;
+}
+
+int64_t
+digest_hour(struct turn *t)
+{
+	return hour_before(t, t->now);
 }
 
 struct item {
@@ -281,11 +287,16 @@ skip_one(struct turn *t, const struct audience_count *count, void *ctx)
 static void
 week(struct turn *t)
 {
+	int64_t next = hour_before(t, t->now + LOOK_S);
 	struct week w;
 
+	if (next > t->now)
+		job_at(t, "digest.week", "", next, "");
 	if (!db_run(t->db, &take, V(t->now, digest_hour(t), ITEMS_MOST)))
 		return;
 	read_week(t, t->now, &w);
+	if (w.count == ITEMS_MOST)
+		job_at(t, "digest.week", "", t->now + 900, "");
 	for (int i = 0; i < w.count; i++)
 		audience_each(t, &w.items[i].audience, t->now, skip_one, &w.items[i].id);
 	job_at(t, "digest.slice", arena_print(t->arena, "%lld", (long long)t->now), t->now, "0");
@@ -503,7 +514,7 @@ static const struct action actions[] = {
     {0},
 };
 static const struct job jobs[] = {
-    {.name = "digest.week", .every_s = 900, .run = week},
+    {.name = "digest.week", .every_s = LOOK_S, .run = week},
     {.name = "digest.slice", .run = slice},
     {.name = "digest.prune", .every_s = DAY, .run = prune},
     {0},

@@ -215,7 +215,7 @@ poll_well(struct telegram *tg)
 		    "no contact for %lld h: what was written more than 24 h ago is lost",
 		    (long long)(away_s / 3600));
 		log_event(LOG_WARNING, "telegram.away", "hours=%lld", (long long)(away_s / 3600));
-		tg->health_said = false;
+		telegram_health(tg, HEALTH_LOST, detail);
 	}
 	telegram_health(tg, HEALTH_GOOD, detail);
 }

@@ -186,6 +186,7 @@ enum health {
 	HEALTH_CONFLICT,   /* somebody else polls with our token */
 	HEALTH_REFUSED,	   /* bad token: tried again now and then */
 	HEALTH_NEW_DEVICE, /* Matrix: keys had to be made anew; people are told */
+	HEALTH_LOST,	   /* before HEALTH_GOOD: it was away so long that messages are lost */
 };
 
 struct transport;

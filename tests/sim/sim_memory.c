@@ -37,6 +37,7 @@ memory_hook(void)
 {
 	sqlite3_mem_methods ours;
 
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real);
 	ours = real;
 	ours.xMalloc = failing_malloc;

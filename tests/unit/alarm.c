@@ -156,8 +156,16 @@ alarm_of_a_network_that_is_down_waits(void **state)
 	w->up.health(w->up.engine, &w->transport, HEALTH_DEAF, "a poll did not end");
 	assert_int_equal(heard(w, "a poll did not end"), 1); /* deaf: at once */
 	/* Longer away than the network keeps messages: said once, though all is well. */
+	w->up.health(w->up.engine, &w->transport, HEALTH_LOST, "no contact for 30 h");
 	w->up.health(w->up.engine, &w->transport, HEALTH_GOOD, "no contact for 30 h");
 	assert_int_equal(heard(w, "no contact for 30 h"), 1);
+	/* What a network that is well says of itself needs no look. */
+	w->up.health(w->up.engine, &w->transport, HEALTH_GOOD, "identity NuoN");
+	assert_int_equal(heard(w, "Needs a look"), 0);
+	w->up.health(w->up.engine, &w->transport, HEALTH_DEAF, "a poll did not end");
+	assert_int_equal(heard(w, "Needs a look"), 1);
+	w->up.health(w->up.engine, &w->transport, HEALTH_GOOD, "identity NuoN");
+	assert_int_equal(heard(w, "Needs a look"), 0);
 	world_free(w);
 }
 

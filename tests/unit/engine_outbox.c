@@ -557,6 +557,28 @@ engine_edit_waits_for_the_message_it_edits(void **state)
 	}
 }
 
+/* What waits for the morning is not asked every moment of the night whether it went. */
+static void
+engine_edit_of_what_waits_for_the_morning_wakes_nobody(void **state)
+{
+	struct world *w = two_people();
+	struct editing x = {0};
+
+	(void)state;
+	world_pass(w, 6 * 3600);
+	x.delivery = tells(w, ME, CLASS_REMINDER, "at night");
+	world_settle(w);
+	assert_true(engine_turn(w->engine, edit_turn, &x));
+	world_pass(w, 5);
+	assert_true(engine_next_ms(w->engine) > w->now_ms + 600000);
+	world_pass(w, 11 * 3600 - 6);
+	assert_int_equal(w->count, 0);
+	world_pass(w, 10);
+	assert_int_equal(w->count, 2);
+	assert_int_equal(w->sent[1].op, OP_EDIT);
+	world_free(w);
+}
+
 static void
 engine_edit_of_what_was_refused_ends(void **state)
 {
@@ -772,6 +794,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_silence_of_one_chat_costs_only_it),
     cmocka_unit_test(engine_chat_gets_one_at_a_time_in_order),
     cmocka_unit_test(engine_edit_waits_for_the_message_it_edits),
+    cmocka_unit_test(engine_edit_of_what_waits_for_the_morning_wakes_nobody),
     cmocka_unit_test(engine_edit_of_what_was_refused_ends),
     cmocka_unit_test(engine_crash_while_sending_is_doubt),
     cmocka_unit_test(engine_crash_before_sending_loses_nothing),
