@@ -212,6 +212,13 @@ flow_begin(struct turn *t, const struct flow *flow)
 	ours->changed = true;
 }
 
+enum next
+flow_again(struct turn *t, const char *key)
+{
+	say(t, words(t, key, NULL));
+	return AGAIN;
+}
+
 void
 flow_goto(struct turn *t, const char *step)
 {

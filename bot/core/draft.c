@@ -3,6 +3,8 @@
 
 #include "core.h"
 
+#include <string.h>
+
 static const char *const draft_steps[] = {
     "CREATE TABLE draft(person INTEGER NOT NULL REFERENCES person(id) ON DELETE CASCADE,"
     " kind TEXT NOT NULL, field TEXT NOT NULL, content BLOB NOT NULL, changed INTEGER NOT NULL,"
@@ -103,4 +105,49 @@ void
 draft_prune(struct turn *t)
 {
 	db_run(t->db, &prune, V(t->now - 86400 * conf_number(t->conf, "retention", NULL, "draft")));
+}
+
+/* ---- a flow that writes one ---- */
+
+void
+draft_at(struct turn *t, const char *kind, const char *step)
+{
+	if (!flow_get(t, "only")[0])
+		draft_set(t, kind, "at", step);
+}
+
+enum next
+draft_onward(struct turn *t)
+{
+	if (!flow_get(t, "only")[0])
+		return NEXT;
+	flow_set(t, "only", NULL);
+	flow_goto(t, "preview");
+	return JUMPED;
+}
+
+void
+draft_ask_change(
+    struct turn *t, const char *question, const char *prefix, const char *const *fields)
+{
+	struct card *card = words(t, question, NULL);
+
+	for (int i = 0; fields[i]; i++) {
+		choose_answer(t, card, arena_join(t->arena, prefix, fields[i]), fields[i]);
+		if (i % 2)
+			card_same_row(card);
+	}
+	say(t, card);
+}
+
+enum next
+draft_answer_change(struct turn *t, const char *const *fields)
+{
+	for (int i = 0; t->chosen && fields[i]; i++)
+		if (!strcmp(fields[i], t->value)) {
+			flow_set(t, "only", "1");
+			flow_goto(t, fields[i]);
+			return JUMPED;
+		}
+	return flow_again(t, "relay.tap");
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/picture.h"
 #include "base/text.h"
+#include "core/drawing.h"
 #include "core/people.h"
 #include "store/seal.h"
 
@@ -259,16 +259,6 @@ picture(struct turn *t)
 	    (struct blob){lines, strlen(lines)});
 }
 
-static struct blob
-draw(const struct work_input *input)
-{
-	struct blob png = {NULL, 0};
-
-	png.length =
-	    picture_bars(input->arena, input->input.bytes, input->input.length, &png.bytes);
-	return png;
-}
-
 /* With what is on it in words beside it, for whoever cannot see it. */
 static void
 drawn(struct turn *t, struct blob png)
@@ -284,10 +274,7 @@ drawn(struct turn *t, struct blob png)
 		card_text(card, strchr(payload, '_') + 1, SPAN_CODE);
 		link_add(t, language, card, payload + 1);
 	}
-	if (png.length)
-		card_file(card, file_new(t, "door.png", png.bytes, png.length), "door.png",
-		    "image/png", file_key(t, png.bytes, png.length));
-	tell(t, person, CLASS_REPLY, 0, card);
+	drawing_tell(t, person, card, "door.png", png);
 }
 
 /* ---- at the door ---- */
@@ -346,8 +333,7 @@ answer_code(struct turn *t)
 {
 	if (check_in(t, t->text))
 		return DONE;
-	say(t, words(t, "door.no_code", NULL));
-	return AGAIN;
+	return flow_again(t, "door.no_code");
 }
 
 static const struct step code_steps[] = {
@@ -475,7 +461,7 @@ static const struct action actions[] = {
 };
 static const struct flow *const flows[] = {&code_flow, NULL};
 static const struct work works[] = {
-    {.name = "door.picture", .run = draw, .came = drawn},
+    {.name = "door.picture", .run = drawing_run, .came = drawn},
     {0},
 };
 static const struct job jobs[] = {

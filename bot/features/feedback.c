@@ -28,10 +28,8 @@ answer_number(struct turn *t)
 	struct announce a;
 	int64_t number;
 
-	if (!text_number(t->text, &number) || !sent_one(t, number, &a)) {
-		say(t, words(t, "check.unknown", NULL));
-		return AGAIN;
-	}
+	if (!text_number(t->text, &number) || !sent_one(t, number, &a))
+		return flow_again(t, "check.unknown");
 	flow_set(t, "number", arena_print(t->arena, "%lld", (long long)number));
 	return NEXT;
 }
@@ -52,10 +50,8 @@ answer_text(struct turn *t)
 {
 	struct announce a;
 
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	if (!sent_one(t, strtoll(flow_get(t, "number"), NULL, 10), &a)) {
 		say(t, words(t, "check.unknown", NULL));
 		return DONE;

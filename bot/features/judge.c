@@ -197,10 +197,8 @@ answer_points(struct turn *t)
 
 	if (!get(t, flow_get(t, "number"), &s))
 		return DONE;
-	if (!text_number(t->chosen ? t->value : t->text, &n) || n < 1 || n > 5) {
-		say(t, words(t, "judge.one_to_five", NULL));
-		return AGAIN;
-	}
+	if (!text_number(t->chosen ? t->value : t->text, &n) || n < 1 || n > 5)
+		return flow_again(t, "judge.one_to_five");
 	sofar = arena_print(t->arena, "%s%lld", sofar, (long long)n);
 	flow_set(t, "points", sofar);
 	if (strlen(sofar) < CRITERIA)
@@ -292,10 +290,8 @@ answer_place(struct turn *t)
 	struct story s;
 	int n = 1;
 
-	if (!t->chosen) {
-		say(t, words(t, "relay.tap", NULL));
-		return AGAIN;
-	}
+	if (!t->chosen)
+		return flow_again(t, "relay.tap");
 	if (!get(t, t->value, &s))
 		return DONE;
 	chosen = arena_print(t->arena, "%s%lld ", chosen, (long long)s.number);

@@ -80,24 +80,6 @@ keep_number(struct turn *t, const char *field, int64_t n)
 	keep(t, field, arena_print(t->arena, "%lld", (long long)n));
 }
 
-/* A step is done: the next, or back to the preview when only this one was to be changed. */
-static enum next
-onward(struct turn *t)
-{
-	if (!flow_get(t, "only")[0])
-		return NEXT;
-	flow_set(t, "only", NULL);
-	flow_goto(t, "preview");
-	return JUMPED;
-}
-
-static enum next
-again(struct turn *t, const char *key)
-{
-	say(t, words(t, key, NULL));
-	return AGAIN;
-}
-
 /* What was there stands in the question and can be kept. */
 static void
 add_was(struct turn *t, struct card *card, const char *field)
@@ -135,21 +117,13 @@ answer_begin(struct turn *t)
 	const char *at;
 
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	if (!strcmp(t->value, "anew"))
 		draft_drop(t, KIND);
 	at = arena_string(t->arena, drafted(t, "at"));
 	keep(t, "begun", "1");
 	flow_goto(t, *at ? at : "text");
 	return JUMPED;
-}
-
-/* Where to go on after days. */
-static void
-at_step(struct turn *t, const char *step)
-{
-	if (!flow_get(t, "only")[0])
-		keep(t, "at", step);
 }
 
 /* ---- title and text ---- */
@@ -173,7 +147,7 @@ ask_text(struct turn *t)
 	struct card *card = words(t, "newevent.text", "language",
 	    words_flat_in(t, language, "language.name", NULL), NULL);
 
-	at_step(t, "text");
+	draft_at(t, KIND, "text");
 	add_was(t, card, text_field(t, at_language(t)));
 	choose_answer(t, card, "announce.text_none", "none");
 	say(t, card);
@@ -219,7 +193,7 @@ answer_text(struct turn *t)
 	flow_set(t, "language", "0");
 	for (int i = 0; i < words_count(t->words); i++)
 		n += drafted(t, text_field(t, i))[0] != 0;
-	return n ? onward(t) : again(t, "announce.no_text");
+	return n ? draft_onward(t) : flow_again(t, "announce.no_text");
 }
 
 /* ---- when ---- */
@@ -230,7 +204,7 @@ ask_zone(struct turn *t)
 	const char *const *zones = conf_list(t->conf, "bot", NULL, "time_zones");
 	struct card *card = words(t, "newevent.zone", NULL);
 
-	at_step(t, "zone");
+	draft_at(t, KIND, "zone");
 	for (int i = 0; zones[i]; i++)
 		choose_answer_text(t, card, zones[i], zones[i]);
 	say(t, card);
@@ -242,7 +216,7 @@ answer_zone(struct turn *t)
 	const char *name = t->chosen ? t->value : t->text;
 
 	if (!strchr(name, '/') || !zone_find(t->zones, name))
-		return again(t, "newevent.no_zone");
+		return flow_again(t, "newevent.no_zone");
 	keep(t, "zone", name);
 	/* Another clock makes another hour of the same wall time: asked together. */
 	flow_goto(t, "when");
@@ -255,7 +229,7 @@ ask_when(struct turn *t)
 	struct card *card = words(t, "newevent.when", "zone", drafted(t, "zone"), NULL);
 	char *was = arena_string(t->arena, drafted(t, "wall"));
 
-	at_step(t, "when");
+	draft_at(t, KIND, "when");
 	if (strlen(was) >= WALL_SHOWN) {
 		was[strcspn(was, "T")] = ' ';
 		was[WALL_SHOWN] = 0;
@@ -289,19 +263,19 @@ answer_when(struct turn *t)
 	char text[CIVIL_TEXT];
 
 	if (!zone || (t->chosen ? !civil_read(typed, &wall) : !clock_parse(typed, &wall)))
-		return again(t, "announce.bad_time");
+		return flow_again(t, "announce.bad_time");
 	utc = zone_to_utc(zone, &wall);
 	if (utc.reading == ZONE_GAP)
-		return again(t, "announce.no_such_time");
+		return flow_again(t, "announce.no_such_time");
 	if (utc.utc[0] <= t->now)
-		return again(t, "announce.past");
+		return flow_again(t, "announce.past");
 	if (utc.reading == ZONE_AMBIGUOUS)
 		say(t, words(t, "newevent.twice", NULL));
 	keep(t, "wall", civil_write(&wall, text));
 	/* Of a change the preview says it. */
 	if (!flow_get(t, "only")[0])
 		hint(t, utc.utc[0]);
-	return onward(t);
+	return draft_onward(t);
 }
 
 static void
@@ -310,7 +284,7 @@ ask_length(struct turn *t)
 	static const int minutes[] = {60, 90, 120, 180, 300, 480};
 	struct card *card = words(t, "newevent.length", NULL);
 
-	at_step(t, "length");
+	draft_at(t, KIND, "length");
 	for (size_t i = 0; i < sizeof(minutes) / sizeof(*minutes); i++) {
 		char *n = arena_print(t->arena, "%d", minutes[i]);
 
@@ -329,9 +303,9 @@ answer_length(struct turn *t)
 
 	if (!text_number(t->chosen ? t->value : t->text, &n) || n < MINUTES_LEAST ||
 	    n > MINUTES_MOST)
-		return again(t, "newevent.bad_number");
+		return flow_again(t, "newevent.bad_number");
 	keep_number(t, "minutes", n);
-	return onward(t);
+	return draft_onward(t);
 }
 
 /* ---- what and where ---- */
@@ -341,7 +315,7 @@ ask_kind(struct turn *t)
 {
 	struct card *card = words(t, "newevent.kind", NULL);
 
-	at_step(t, "kind");
+	draft_at(t, KIND, "kind");
 	choose_answer(t, card, "newevent.joint", "1");
 	choose_answer(t, card, "newevent.uninational", "2");
 	card_same_row(card);
@@ -353,9 +327,9 @@ static enum next
 answer_kind(struct turn *t)
 {
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	keep(t, "kind", t->value);
-	return onward(t);
+	return draft_onward(t);
 }
 
 static void
@@ -363,7 +337,7 @@ ask_short(struct turn *t, const char *key, const char *field)
 {
 	struct card *card = words(t, key, NULL);
 
-	at_step(t, field);
+	draft_at(t, KIND, field);
 	add_was(t, card, field);
 	choose_answer(t, card, "newevent.nothing", "none");
 	say(t, card);
@@ -373,13 +347,13 @@ static enum next
 answer_short(struct turn *t, const char *field)
 {
 	if (t->chosen && !strcmp(t->value, "keep"))
-		return onward(t);
+		return draft_onward(t);
 	if (!t->chosen && (!t->text[0] || text_scalars(t->text) > SHORT_MOST)) {
 		say(t, words_n(t, "newevent.short_long", SHORT_MOST, NULL));
 		return AGAIN;
 	}
 	keep(t, field, t->chosen ? NULL : t->text);
-	return onward(t);
+	return draft_onward(t);
 }
 
 static void
@@ -416,7 +390,7 @@ static enum next
 answer_link(struct turn *t)
 {
 	if (!t->chosen && (strncmp(t->text, "https://", 8) != 0 || strpbrk(t->text, " \n\"<>")))
-		return again(t, "newevent.bad_link");
+		return flow_again(t, "newevent.bad_link");
 	return answer_short(t, "link");
 }
 
@@ -426,7 +400,7 @@ ask_hours(struct turn *t)
 	static const char *const hours[] = {"2", "6", "12", "24"};
 	struct card *card = words(t, "newevent.hours", NULL);
 
-	at_step(t, "hours");
+	draft_at(t, KIND, "hours");
 	for (int i = 0; i < 4; i++) {
 		choose_answer_text(t, card, hours[i], hours[i]);
 		if (i)
@@ -441,9 +415,9 @@ answer_hours(struct turn *t)
 	int64_t n;
 
 	if (!text_number(t->chosen ? t->value : t->text, &n) || n < 1 || n > 24)
-		return again(t, "newevent.bad_number");
+		return flow_again(t, "newevent.bad_number");
 	keep_number(t, "hours", n);
-	return onward(t);
+	return draft_onward(t);
 }
 
 /* ---- for whom ---- */
@@ -453,7 +427,7 @@ ask_capacity(struct turn *t)
 {
 	struct card *card = words(t, "newevent.capacity", NULL);
 
-	at_step(t, "capacity");
+	draft_at(t, KIND, "capacity");
 	choose_answer(t, card, "newevent.no_limit", "0");
 	say(t, card);
 }
@@ -464,9 +438,9 @@ answer_capacity(struct turn *t)
 	int64_t n;
 
 	if (!text_number(t->chosen ? t->value : t->text, &n) || n < 0 || n > CAPACITY_MOST)
-		return again(t, "newevent.bad_number");
+		return flow_again(t, "newevent.bad_number");
 	keep_number(t, "capacity", n);
-	return onward(t);
+	return draft_onward(t);
 }
 
 static bool
@@ -484,7 +458,7 @@ ask_languages(struct turn *t)
 	const char *list = drafted(t, "languages");
 	const char *label = words_flat(t, "newevent.interpretation", NULL);
 
-	at_step(t, "languages");
+	draft_at(t, KIND, "languages");
 	for (int i = 0; i < words_count(t->words); i++) {
 		const char *code = words_language(t->words, i);
 		const char *name = words_flat_in(t, code, "language.name", NULL);
@@ -507,9 +481,9 @@ answer_languages(struct turn *t)
 	const char *list = drafted(t, "languages"), *out = "";
 
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	if (!strcmp(t->value, "done"))
-		return onward(t);
+		return draft_onward(t);
 	if (!strcmp(t->value, "interpretation")) {
 		keep(t, "interpretation", drafted(t, "interpretation")[0] ? NULL : "1");
 		return AGAIN;
@@ -541,7 +515,7 @@ ask_audience(struct turn *t)
 {
 	struct card *card = words(t, "newevent.audience", NULL);
 
-	at_step(t, "audience");
+	draft_at(t, KIND, "audience");
 	choose_answer(t, card, "newevent.for_all", "0");
 	choose_answer(t, card, "newevent.for_members", "1");
 	choose_answer(t, card, "newevent.for_coordinators", "18");
@@ -552,9 +526,9 @@ static enum next
 answer_audience(struct turn *t)
 {
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	keep(t, "audience", t->value);
-	return onward(t);
+	return draft_onward(t);
 }
 
 /* ---- preview ---- */
@@ -605,7 +579,7 @@ ask_preview(struct turn *t)
 	struct occasion o;
 	struct card *card = words(t, "newevent.ready", NULL);
 
-	at_step(t, "preview");
+	draft_at(t, KIND, "preview");
 	for (int i = 0; i < words_count(t->words); i++) {
 		if (!drafted_as(t, i, &o)) {
 			flow_goto(t, "text");
@@ -634,27 +608,13 @@ ask_preview(struct turn *t)
 static void
 ask_change(struct turn *t)
 {
-	struct card *card = words(t, "newevent.what_change", NULL);
-
-	for (int i = 0; fields[i]; i++) {
-		choose_answer(
-		    t, card, arena_print(t->arena, "newevent.field_%s", fields[i]), fields[i]);
-		if (i % 2)
-			card_same_row(card);
-	}
-	say(t, card);
+	draft_ask_change(t, "newevent.what_change", "newevent.field_", fields);
 }
 
 static enum next
 answer_change(struct turn *t)
 {
-	for (int i = 0; t->chosen && fields[i]; i++)
-		if (!strcmp(fields[i], t->value)) {
-			flow_set(t, "only", "1");
-			flow_goto(t, fields[i]);
-			return JUMPED;
-		}
-	return again(t, "relay.tap");
+	return draft_answer_change(t, fields);
 }
 
 /* ---- into the calendar ---- */
@@ -729,10 +689,8 @@ put(struct turn *t)
 	struct occasion o, was;
 	bool is_new;
 
-	if (!drafted_as(t, 0, &o) || o.start <= t->now) {
-		say(t, words(t, "announce.past", NULL));
-		return AGAIN;
-	}
+	if (!drafted_as(t, 0, &o) || o.start <= t->now)
+		return flow_again(t, "announce.past");
 	if (!o.id) {
 		publish(t, &o);
 	} else if (occasion_get(t, o.id, &was) && occasion_may(t, &was) && !was.cancelled) {
@@ -755,7 +713,7 @@ static enum next
 answer_preview(struct turn *t)
 {
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	if (!strcmp(t->value, "change"))
 		return NEXT;
 	if (!strcmp(t->value, "publish"))

@@ -271,10 +271,8 @@ answer_question(struct turn *t)
 {
 	struct offer o;
 
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	if (!offers_get(t, strtoll(flow_get(t, "offer"), NULL, 10), &o)) {
 		say(t, words(t, "offers.gone", NULL));
 		return DONE;
@@ -321,10 +319,8 @@ take_choice(struct turn *t, const char *name, int64_t least, int64_t most)
 {
 	int64_t n;
 
-	if (!t->chosen || !text_number(t->value, &n) || n < least || n > most) {
-		say(t, words(t, "relay.tap", NULL));
-		return AGAIN;
-	}
+	if (!t->chosen || !text_number(t->value, &n) || n < least || n > most)
+		return flow_again(t, "relay.tap");
 	flow_set(t, name, t->value);
 	return NEXT;
 }
@@ -344,10 +340,8 @@ ask_text(struct turn *t)
 static enum next
 answer_text(struct turn *t)
 {
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	flow_set(t, "text", arena_copy(t->arena, t->text, text_cut(t->text, TEXT_SCALARS)));
 	return NEXT;
 }
@@ -380,16 +374,12 @@ take_day(struct turn *t, const char *name)
 	int64_t at = 0, from = strtoll(flow_get(t, "from"), NULL, 10);
 
 	if (!t->chosen) {
-		if (!clock_parse(t->text, &day)) {
-			say(t, words(t, "offers.bad_day", NULL));
-			return AGAIN;
-		}
+		if (!clock_parse(t->text, &day))
+			return flow_again(t, "offers.bad_day");
 		day.hour = day.minute = day.second = 0;
 		at = civil_seconds(&day);
-		if (at < t->now - DAY || (!strcmp(name, "until") && at < from)) {
-			say(t, words(t, "offers.past_day", NULL));
-			return AGAIN;
-		}
+		if (at < t->now - DAY || (!strcmp(name, "until") && at < from))
+			return flow_again(t, "offers.past_day");
 	}
 	flow_set(t, name, arena_print(t->arena, "%lld", (long long)at));
 	return NEXT;
@@ -472,10 +462,8 @@ answer_capacity(struct turn *t)
 {
 	int64_t n = 0;
 
-	if (!t->chosen && (!text_number(t->text, &n) || n < 1 || n > CAPACITY_MOST)) {
-		say(t, words(t, "offers.bad_capacity", NULL));
-		return AGAIN;
-	}
+	if (!t->chosen && (!text_number(t->text, &n) || n < 1 || n > CAPACITY_MOST))
+		return flow_again(t, "offers.bad_capacity");
 	flow_set(t, "capacity", arena_print(t->arena, "%lld", (long long)n));
 	return NEXT;
 }

@@ -136,10 +136,8 @@ question(struct turn *t)
 {
 	const char *org = flow_get(t, "org");
 
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	ticket_open(t, COORDINATORS, org, "partners", t->text);
 	say(t, words(t, "partners.asked", NULL));
 	return NEXT;

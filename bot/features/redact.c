@@ -122,10 +122,8 @@ ask_language(struct turn *t)
 static enum next
 answer_language(struct turn *t)
 {
-	if (!t->chosen || !words_speaks(t->words, t->value)) {
-		say(t, words(t, "relay.tap", NULL));
-		return AGAIN;
-	}
+	if (!t->chosen || !words_speaks(t->words, t->value))
+		return flow_again(t, "relay.tap");
 	flow_set(t, "language", t->value);
 	return NEXT;
 }
@@ -142,10 +140,8 @@ answer_text(struct turn *t)
 	const char *what = flow_get(t, "what");
 	struct story s;
 
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	if (!get(t, flow_get(t, "story"), &s))
 		return DONE;
 	audit(t, arena_print(t->arena, "story.%s", what), s.number);

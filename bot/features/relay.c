@@ -367,10 +367,8 @@ answer_reveal(struct turn *t)
 	int64_t chat = strtoll(flow_get(t, "chat"), NULL, 10);
 	const char *text = flow_get(t, "text");
 
-	if (!t->chosen) {
-		say(t, words(t, "relay.tap", NULL));
-		return AGAIN;
-	}
+	if (!t->chosen)
+		return flow_again(t, "relay.tap");
 	if (!open_for(t, chat)) {
 		say(t, words(t, "relay.gone", NULL));
 		return DONE;
@@ -557,10 +555,8 @@ answer_share(struct turn *t)
 		say(t, words(t, "relay.gone", NULL));
 		return DONE;
 	}
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	text = arena_copy(t->arena, t->text, text_cut(t->text, CONTACT_SCALARS));
 	db_run(t->db, &set_contact,
 	    V(seal_person(t, t->person->id, "relay_person.contact", text), chat, t->person->id));

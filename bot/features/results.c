@@ -8,9 +8,9 @@
 
 #include "base/conf.h"
 #include "base/memory.h"
-#include "base/picture.h"
 #include "base/text.h"
 #include "core/audit.h"
+#include "core/drawing.h"
 #include "core/people.h"
 #include "store/seal.h"
 
@@ -274,16 +274,6 @@ picture(struct turn *t)
 	buf_free(&b);
 }
 
-static struct blob
-draw(const struct work_input *input)
-{
-	struct blob png = {NULL, 0};
-
-	png.length =
-	    picture_bars(input->arena, input->input.bytes, input->input.length, &png.bytes);
-	return png;
-}
-
 static void
 drawn(struct turn *t, struct blob png)
 {
@@ -298,14 +288,11 @@ drawn(struct turn *t, struct blob png)
 		card_text(card, "\n", 0);
 		card_name(card, survey_words(t, language, &s.form->title, NULL));
 	}
-	if (png.length)
-		card_file(card, file_new(t, "results.png", png.bytes, png.length), "results.png",
-		    "image/png", file_key(t, png.bytes, png.length));
-	tell(t, person, CLASS_REPLY, 0, card);
+	drawing_tell(t, person, card, "results.png", png);
 }
 
 static const struct work works[] = {
-    {.name = "results.picture", .run = draw, .came = drawn},
+    {.name = "results.picture", .run = drawing_run, .came = drawn},
     {0},
 };
 

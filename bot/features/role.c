@@ -162,10 +162,8 @@ org_answered(struct turn *t)
 {
 	const char *org = org_typed(t, t->text);
 
-	if (!org) {
-		say(t, words(t, "role.no_org", NULL));
-		return AGAIN;
-	}
+	if (!org)
+		return flow_again(t, "role.no_org");
 	ask_sure(t, people_role(flow_get(t, "role")), org);
 	return DONE;
 }

@@ -330,10 +330,8 @@ answer_write(struct turn *t)
 	struct report r;
 
 	t->value = flow_get(t, "report");
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	if (!get(t, &r))
 		return DONE;
 	tell(t, r.reporter, CLASS_EVENT_CHANGE, t->now + 7 * DAY,

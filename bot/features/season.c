@@ -458,16 +458,12 @@ take_day(struct turn *t, const char *name, int64_t after)
 	struct civil civil;
 	int64_t at;
 
-	if (!clock_parse(t->text, &civil)) {
-		say(t, words(t, "offers.bad_day", NULL));
-		return AGAIN;
-	}
+	if (!clock_parse(t->text, &civil))
+		return flow_again(t, "offers.bad_day");
 	civil = civil_date(civil_days(civil.year, civil.month, civil.day) + 1);
 	at = zone_instant(zone_find(t->zones, zones[0]), &civil);
-	if (at <= after) {
-		say(t, words(t, "offers.past_day", NULL));
-		return AGAIN;
-	}
+	if (at <= after)
+		return flow_again(t, "offers.past_day");
 	flow_set(t, name, digits(t, at));
 	return NEXT;
 }
@@ -502,10 +498,8 @@ answer_open(struct turn *t)
 	int64_t judged = strtoll(flow_get(t, "judged"), NULL, 10), id;
 	int languages = words_count(t->words);
 
-	if (!t->chosen) {
-		say(t, words(t, "relay.tap", NULL));
-		return AGAIN;
-	}
+	if (!t->chosen)
+		return flow_again(t, "relay.tap");
 	id = db_insert(t->db, &add, V(t->now, closes, judged));
 	for (int i = 0; i < SEASON_TEXTS * languages; i++) {
 		const char *text = flow_get(t, field(t, i));

@@ -8,7 +8,7 @@
 
 #include "base/calendar.h"
 #include "base/civil.h"
-#include "base/picture.h"
+#include "core/drawing.h"
 #include "store/seal.h"
 
 /* The event of the button; false, and said so, when it left its calendar or is not for them. */
@@ -72,16 +72,6 @@ picture(struct turn *t)
 	    (struct blob){lines, strlen(lines)});
 }
 
-static struct blob
-draw(const struct work_input *input)
-{
-	struct blob png = {NULL, 0};
-
-	png.length =
-	    picture_bars(input->arena, input->input.bytes, input->input.length, &png.bytes);
-	return png;
-}
-
 /* With what is on it in words beside it, for whoever cannot see it. */
 static void
 drawn(struct turn *t, struct blob png)
@@ -99,10 +89,7 @@ drawn(struct turn *t, struct blob png)
 		card_text(card, "\n", 0);
 		card_text(card, occasion_when(t, language, &o), 0);
 	}
-	if (png.length)
-		card_file(card, file_new(t, "event.png", png.bytes, png.length), "event.png",
-		    "image/png", file_key(t, png.bytes, png.length));
-	tell(t, person, CLASS_REPLY, 0, card);
+	drawing_tell(t, person, card, "event.png", png);
 }
 
 /* ---- for one's own calendar ---- */
@@ -184,7 +171,7 @@ static const struct action actions[] = {
     {0},
 };
 static const struct work works[] = {
-    {.name = "share.picture", .run = draw, .came = drawn},
+    {.name = "share.picture", .run = drawing_run, .came = drawn},
     {0},
 };
 

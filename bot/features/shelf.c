@@ -396,10 +396,8 @@ ask_words(struct turn *t)
 static enum next
 answer_words(struct turn *t)
 {
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	shelf_find(t, t->text);
 	return DONE;
 }

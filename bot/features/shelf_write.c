@@ -67,32 +67,6 @@ written(struct turn *t)
 	    .body = drafted(t, "body")};
 }
 
-/* Where to go on after days. */
-static void
-at_step(struct turn *t, const char *step)
-{
-	if (!flow_get(t, "only")[0])
-		keep(t, "at", step);
-}
-
-/* A step is done: the next, or back to the preview when only this one was to be changed. */
-static enum next
-onward(struct turn *t)
-{
-	if (!flow_get(t, "only")[0])
-		return NEXT;
-	flow_set(t, "only", NULL);
-	flow_goto(t, "preview");
-	return JUMPED;
-}
-
-static enum next
-again(struct turn *t, const char *key)
-{
-	say(t, words(t, key, NULL));
-	return AGAIN;
-}
-
 /* ---- begin ---- */
 
 /* A resource that is there already, to be changed. */
@@ -155,7 +129,7 @@ static enum next
 answer_begin(struct turn *t)
 {
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	if (!strcmp(t->value, "anew") || !drafted(t, "at")[0])
 		begin_anew(t);
 	else
@@ -170,7 +144,7 @@ ask_kind(struct turn *t)
 {
 	struct card *card = words(t, "shelf.ask_kind", NULL);
 
-	at_step(t, "kind");
+	draft_at(t, SHELF_ATTACH, "kind");
 	for (int i = 0; i < SHELF_KINDS; i++)
 		choose_answer_text(
 		    t, card, shelf_kind_name(t, (enum shelf_kind)i), shelf_key(t, i));
@@ -183,7 +157,7 @@ answer_kind(struct turn *t)
 	int64_t kind;
 
 	if (!t->chosen || !text_number(t->value, &kind) || kind < 0 || kind >= SHELF_KINDS)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	if (kind != drafted_number(t, "kind"))
 		keep(t, "body", NULL);
 	keep(t, "kind", t->value);
@@ -195,7 +169,7 @@ answer_kind(struct turn *t)
 static void
 ask_title(struct turn *t)
 {
-	at_step(t, "title");
+	draft_at(t, SHELF_ATTACH, "title");
 	say(t, words(t, "shelf.ask_title", NULL));
 }
 
@@ -203,9 +177,9 @@ static enum next
 answer_title(struct turn *t)
 {
 	if (!t->text[0] || strchr(t->text, '\n') || text_scalars(t->text) > TITLE_SCALARS)
-		return again(t, "story.one_line");
+		return flow_again(t, "story.one_line");
 	keep(t, "title", t->text);
-	return onward(t);
+	return draft_onward(t);
 }
 
 /* ---- link, text or file ---- */
@@ -250,7 +224,7 @@ ask_body(struct turn *t)
 {
 	int64_t kind = drafted_number(t, "kind");
 
-	at_step(t, "body");
+	draft_at(t, SHELF_ATTACH, "body");
 	if (kind == SHELF_FILE)
 		ask_file(t);
 	else
@@ -263,11 +237,10 @@ answer_file(struct turn *t)
 	struct attachment a;
 
 	if (t->chosen && file_now(t, &a))
-		return onward(t);
+		return draft_onward(t);
 	if (!attach_ask(t, SHELF_ATTACH, most_bytes(t)))
-		return again(t, "shelf.file_bad");
-	say(t, words(t, "story.media_comes", NULL));
-	return AGAIN;
+		return flow_again(t, "shelf.file_bad");
+	return flow_again(t, "story.media_comes");
 }
 
 static enum next
@@ -279,20 +252,20 @@ answer_body(struct turn *t)
 	if (kind == SHELF_FILE)
 		return answer_file(t);
 	if (!t->text[0])
-		return again(t, "engine.again");
+		return flow_again(t, "engine.again");
 	if (kind == SHELF_LINK) {
 		link = link_clean(t->arena, t->text);
 		if (!link)
-			return again(t, "shelf.bad_link");
+			return flow_again(t, "shelf.bad_link");
 		keep(t, "body", link);
-		return onward(t);
+		return draft_onward(t);
 	}
 	if (text_scalars(t->text) > TEXT_SCALARS) {
 		say(t, words_n(t, "story.too_long", TEXT_SCALARS, NULL));
 		return AGAIN;
 	}
 	keep(t, "body", t->text);
-	return onward(t);
+	return draft_onward(t);
 }
 
 /* ---- what it is good for, about what, in which language ---- */
@@ -302,7 +275,7 @@ ask_about(struct turn *t)
 {
 	struct card *card = words(t, "shelf.ask_about", NULL);
 
-	at_step(t, "about");
+	draft_at(t, SHELF_ATTACH, "about");
 	choose_answer(t, card, "shelf.skip", "none");
 	say(t, card);
 }
@@ -311,13 +284,13 @@ static enum next
 answer_about(struct turn *t)
 {
 	if (!t->chosen && !t->text[0])
-		return again(t, "engine.again");
+		return flow_again(t, "engine.again");
 	if (text_scalars(t->text) > ABOUT_SCALARS) {
 		say(t, words_n(t, "story.too_long", ABOUT_SCALARS, NULL));
 		return AGAIN;
 	}
 	keep(t, "about", t->chosen ? NULL : t->text);
-	return onward(t);
+	return draft_onward(t);
 }
 
 static void
@@ -325,7 +298,7 @@ ask_topic(struct turn *t)
 {
 	struct card *card = words(t, "shelf.ask_topic", NULL);
 
-	at_step(t, "topic");
+	draft_at(t, SHELF_ATTACH, "topic");
 	for (int i = 0; i < SHELF_TOPICS; i++) {
 		choose_answer_text(t, card, shelf_topic(t, t->language, i), shelf_key(t, i));
 		if (i % 2)
@@ -340,9 +313,9 @@ answer_topic(struct turn *t)
 	int64_t topic;
 
 	if (!t->chosen || !text_number(t->value, &topic) || topic < 0 || topic >= SHELF_TOPICS)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	keep(t, "topic", t->value);
-	return onward(t);
+	return draft_onward(t);
 }
 
 static void
@@ -350,7 +323,7 @@ ask_language(struct turn *t)
 {
 	struct card *card = words(t, "shelf.ask_language", NULL);
 
-	at_step(t, "language");
+	draft_at(t, SHELF_ATTACH, "language");
 	for (int i = 0; i < words_count(t->words); i++)
 		choose_answer_text(t, card, shelf_language(t, words_language(t->words, i)),
 		    words_language(t->words, i));
@@ -362,9 +335,9 @@ static enum next
 answer_language(struct turn *t)
 {
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	keep(t, "language", words_speaks(t->words, t->value) ? t->value : NULL);
-	return onward(t);
+	return draft_onward(t);
 }
 
 /* ---- preview ---- */
@@ -381,7 +354,7 @@ ask_preview(struct turn *t)
 		flow_goto(t, r.title[0] ? "body" : "title");
 		return;
 	}
-	at_step(t, "preview");
+	draft_at(t, SHELF_ATTACH, "preview");
 	if (r.id && shelf_get(t, r.id, &was))
 		r.shared = was.shared;
 	card = shelf_content(t, &r);
@@ -401,27 +374,13 @@ static const char *const fields[] = {"kind", "title", "body", "about", "topic", 
 static void
 ask_change(struct turn *t)
 {
-	struct card *card = words(t, "newevent.what_change", NULL);
-
-	for (int i = 0; fields[i]; i++) {
-		choose_answer(
-		    t, card, arena_print(t->arena, "shelf.field_%s", fields[i]), fields[i]);
-		if (i % 2)
-			card_same_row(card);
-	}
-	say(t, card);
+	draft_ask_change(t, "newevent.what_change", "shelf.field_", fields);
 }
 
 static enum next
 answer_change(struct turn *t)
 {
-	for (int i = 0; t->chosen && fields[i]; i++)
-		if (!strcmp(fields[i], t->value)) {
-			flow_set(t, "only", "1");
-			flow_goto(t, fields[i]);
-			return JUMPED;
-		}
-	return again(t, "relay.tap");
+	return draft_answer_change(t, fields);
 }
 
 /* ---- onto the shelf ---- */
@@ -470,7 +429,7 @@ put(struct turn *t)
 	r.org = org;
 	problem = too_much(t, &r);
 	if (problem)
-		return again(t, problem);
+		return flow_again(t, problem);
 	file = r.kind == SHELF_FILE ? attach_settle(t, SHELF_ATTACH) : 0;
 	if (file || r.kind != SHELF_FILE)
 		r.attachment = file;
@@ -487,7 +446,7 @@ static enum next
 answer_preview(struct turn *t)
 {
 	if (!t->chosen)
-		return again(t, "relay.tap");
+		return flow_again(t, "relay.tap");
 	if (!strcmp(t->value, "change"))
 		return NEXT;
 	if (!strcmp(t->value, "share"))

@@ -119,8 +119,7 @@ code_typed(struct turn *t)
 		code += 2;
 	if (show_offer(t, code))
 		return DONE;
-	say(t, words(t, "join.bad", NULL));
-	return AGAIN;
+	return flow_again(t, "join.bad");
 }
 
 static const struct step join_steps[] = {

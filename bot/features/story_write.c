@@ -239,10 +239,8 @@ ask_title(struct turn *t)
 static enum next
 take_line(struct turn *t, const char *name, size_t most)
 {
-	if (!t->text[0] || strchr(t->text, '\n') || text_scalars(t->text) > most) {
-		say(t, words(t, "story.one_line", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0] || strchr(t->text, '\n') || text_scalars(t->text) > most)
+		return flow_again(t, "story.one_line");
 	flow_set(t, name, t->text);
 	return NEXT;
 }
@@ -264,10 +262,8 @@ static enum next
 answer_pseudonym(struct turn *t)
 {
 	if (!strcmp(text_fold(t->arena, t->text), text_fold(t->arena, t->person->pseudonym)) ||
-	    text_reveals(t->text)) {
-		say(t, words(t, "story.other_pseudonym", NULL));
-		return AGAIN;
-	}
+	    text_reveals(t->text))
+		return flow_again(t, "story.other_pseudonym");
 	return take_line(t, "pseudonym", NAME_SCALARS);
 }
 
@@ -375,10 +371,8 @@ answer_consent(struct turn *t)
 	struct story s;
 	struct card *card;
 
-	if (!t->chosen) {
-		say(t, words(t, "relay.tap", NULL));
-		return AGAIN;
-	}
+	if (!t->chosen)
+		return flow_again(t, "relay.tap");
 	if (!draft(t, &s) || !s.own[0]) {
 		say(t, words(t, "story.closed", NULL));
 		return DONE;

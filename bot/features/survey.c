@@ -612,10 +612,8 @@ answer(struct turn *t)
 	a = drafted(t, id);
 	if (t->chosen)
 		return pressed(t, &s, &a, at);
-	if (at >= s.form->count || s.form->questions[at].kind != FORM_TEXT || !t->text[0]) {
-		say(t, words(t, "survey.tap", NULL));
-		return AGAIN;
-	}
+	if (at >= s.form->count || s.form->questions[at].kind != FORM_TEXT || !t->text[0])
+		return flow_again(t, "survey.tap");
 	a.of[at] = arena_copy(t->arena, t->text, text_cut(t->text, FORM_TEXT_SCALARS));
 	for (char *c = strchr(a.of[at], '\n'); c; c = strchr(c, '\n'))
 		*c = ' ';

@@ -444,10 +444,8 @@ take_text(struct turn *t, struct form *form, struct form_text *text, size_t scal
 {
 	bool first = !turn_now(t);
 
-	if ((!t->text[0] || text_scalars(t->text) > scalars) && (first || !t->chosen)) {
-		say(t, words(t, "surveys.tap", NULL));
-		return AGAIN;
-	}
+	if ((!t->text[0] || text_scalars(t->text) > scalars) && (first || !t->chosen))
+		return flow_again(t, "surveys.tap");
 	text->in[language_now(t)] = t->text[0] ? t->text : NULL;
 	keep(t, form);
 	return next_language(t) ? AGAIN : NEXT;
@@ -491,10 +489,8 @@ answer_kind(struct turn *t)
 		return DONE;
 	}
 	if (!t->chosen || !text_number(t->value, &kind) || kind < 0 || kind > FORM_TEXT ||
-	    form->count == CELLS_QUESTIONS) {
-		say(t, words(t, "surveys.tap", NULL));
-		return AGAIN;
-	}
+	    form->count == CELLS_QUESTIONS)
+		return flow_again(t, "surveys.tap");
 	flow_set(t, "kind", t->value);
 	flow_set(t, "language", "0");
 	return NEXT;
@@ -532,10 +528,8 @@ answer_text(struct turn *t)
 	bool first = !turn_now(t);
 	enum next next;
 
-	if (first && (!t->text[0] || form->count == CELLS_QUESTIONS)) {
-		say(t, words(t, "surveys.tap", NULL));
-		return AGAIN;
-	}
+	if (first && (!t->text[0] || form->count == CELLS_QUESTIONS))
+		return flow_again(t, "surveys.tap");
 	next = take_text(t, form, &question_now(t, form)->text, FORM_TEXT_SCALARS);
 	if (next == NEXT && form->questions[form->count - 1].kind >= FORM_SCALE_KIND) {
 		flow_goto(t, "condition");
@@ -568,10 +562,8 @@ answer_options(struct turn *t)
 	for (const char *p = t->text; *p; p++)
 		n += *p == '\n' || *p == ';';
 	n += t->text[0] != 0;
-	if (!first ? n && n != q->options_count : n < 2 || n > CELLS_OPTIONS) {
-		say(t, words(t, "surveys.lines", NULL));
-		return AGAIN;
-	}
+	if (!first ? n && n != q->options_count : n < 2 || n > CELLS_OPTIONS)
+		return flow_again(t, "surveys.lines");
 	if (first)
 		q->options_count = n;
 	for (int o = 0; n && (line = strsep(&at, "\n;")); o++) {
@@ -621,10 +613,8 @@ answer_condition(struct turn *t)
 	int64_t option = 0;
 
 	if (!form->count || !t->chosen ||
-	    (strcmp(t->value, "group") != 0 && !text_number(t->value, &option))) {
-		say(t, words(t, "surveys.tap", NULL));
-		return AGAIN;
-	}
+	    (strcmp(t->value, "group") != 0 && !text_number(t->value, &option)))
+		return flow_again(t, "surveys.tap");
 	for (int i = 0; i < form->count && !option && !strcmp(t->value, "group"); i++)
 		form->questions[i].group = false;
 	q->group = !strcmp(t->value, "group");

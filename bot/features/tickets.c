@@ -47,10 +47,8 @@ answer(struct turn *t)
 	int64_t id = strtoll(flow_get(t, "ticket"), NULL, 10), person;
 	struct rows *q;
 
-	if (!t->text[0]) {
-		say(t, words(t, "engine.again", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0])
+		return flow_again(t, "engine.again");
 	q = db_query(t->db, &one, V(t->person->id, id));
 	if (!db_next(q)) {
 		say(t, words(t, "tickets.gone", NULL));

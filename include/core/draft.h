@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/feature.h"
 #include "core/turn.h"
 
 /* t->person's draft of this kind: sets a field; NULL or "" forgets it. */
@@ -26,5 +27,16 @@ void draft_each(struct turn *t, const char *kind,
 void draft_drop(struct turn *t, const char *kind);
 /* Everybody's of this kind: what they were writing for is over. */
 void draft_drop_all(struct turn *t, const char *kind);
+
+/* ---- a flow that writes one: begun, field by field, "preview"; there one field may be changed ---- */
+
+/* The step to go on at after days; not while one field alone is changed. */
+void draft_at(struct turn *t, const char *kind, const char *step);
+/* A step is done: the next, or back to the preview when only this one was to be changed. */
+enum next draft_onward(struct turn *t);
+/* Which field is to be changed? A choice for each, named by `prefix` and the field's step. */
+void draft_ask_change(
+    struct turn *t, const char *question, const char *prefix, const char *const *fields);
+enum next draft_answer_change(struct turn *t, const char *const *fields);
 
 #endif

@@ -55,6 +55,8 @@ enum next {
 	DONE,	/* the flow ends here */
 	JUMPED, /* flow_goto was called */
 };
+/* Says why in the words of that key, and asks the same again. */
+enum next flow_again(struct turn *t, const char *key);
 struct step {
 	const char *name;
 	void (*ask)(struct turn *t);
