@@ -239,6 +239,7 @@ matrix_close(struct transport *transport)
 	matrix_state_free(m->own);
 	json_decref(m->spoke);
 	json_decref(m->to_tell);
+	json_decref(m->late);
 	free_loaded(m);
 	free_strings(m);
 	arena_free(m->arena);

@@ -110,6 +110,7 @@ struct matrix {
 	int64_t joins_ms;
 	int64_t reject_ms; /* the next refused invitation is not told before */
 	int64_t ignored_invites;
+	json_t *late;	 /* matrix_sync.c: became readable, not yet committed */
 	json_t *to_tell; /* matrix_renew.c: whose chat has new keys and who were not told */
 	json_t *spoke; /* room: ms on the loop's clock when somebody last spoke to us in private */
 };

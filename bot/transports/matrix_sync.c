@@ -249,16 +249,36 @@ matrix_sync_event(struct matrix *m, struct matrix_batch *batch, const char *room
 	}
 }
 
+/* What became readable is given out once: it is held until a commit has taken it. */
+static void
+take_late(struct matrix *m, struct matrix_batch *batch)
+{
+	struct matrix_read read;
+	json_t *late;
+	size_t i;
+
+	if (!m->late)
+		m->late = json_array();
+	while (matrix_crypto_late(m->crypto, loop_wall_ms(m->loop), &read))
+		json_array_append_new(m->late, json_pack("{s:i,s:s,s:o*}", "h", (int)read.how, "r",
+						   read.room, "e", read.event));
+	json_array_foreach(m->late, i, late) {
+		read = (struct matrix_read){
+		    .how = (enum matrix_reading)json_integer_value(json_object_get(late, "h")),
+		    .event = json_incref(json_object_get(late, "e")),
+		};
+		take_read(m, batch, arena_string(m->arena, matrix_json_text(late, "r")), &read);
+	}
+}
+
 void
 matrix_sync_late(struct matrix *m)
 {
 	struct matrix_batch batch = {0};
-	struct matrix_read read;
 
-	while (matrix_crypto_late(m->crypto, loop_wall_ms(m->loop), &read))
-		take_read(m, &batch, arena_string(m->arena, read.room), &read);
-	if (batch.count)
-		matrix_sync_deliver(m, &batch, NULL);
+	take_late(m, &batch);
+	if (!batch.count || matrix_sync_deliver(m, &batch, NULL))
+		json_array_clear(m->late);
 	json_decref(batch.held);
 	json_decref(batch.receipts);
 	free(batch.events);
@@ -334,13 +354,12 @@ take(struct matrix *m, json_t *answer, const char *next)
 	if (m->crypto)
 		matrix_crypto_sync(m->crypto, answer, initial, loop_wall_ms(m->loop));
 	rooms(m, &batch, json_object_get(answer, "rooms"), initial);
-	if (m->crypto) {
-		struct matrix_read read;
-
-		while (matrix_crypto_late(m->crypto, loop_wall_ms(m->loop), &read))
-			take_read(m, &batch, arena_string(m->arena, read.room), &read);
-	}
-	return matrix_sync_deliver(m, &batch, arena_print(m->arena, "%s\n%s", m->user, next));
+	if (m->crypto)
+		take_late(m, &batch);
+	if (!matrix_sync_deliver(m, &batch, arena_print(m->arena, "%s\n%s", m->user, next)))
+		return false;
+	json_array_clear(m->late);
+	return true;
 }
 
 static bool

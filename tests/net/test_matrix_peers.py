@@ -4,6 +4,7 @@ which here excludes insecure devices."""
 import json
 import os
 import re
+import resource
 import sys
 import time
 
@@ -469,6 +470,39 @@ def matrix_peers_a_late_key_is_read_late():
             s.boxes.setdefault((BOT, "BOTDEV"), []).extend(held)
             s.bump()
         heard(s, peer, 1)
+
+
+def matrix_peers_a_late_word_survives_a_refused_commit():
+    """The commit that takes what became readable is refused: the service ends, and the next start reads it
+    from its rows; one answer."""
+    with World() as (s, b):
+        signed(s)
+        b.stop()
+        b.start(restore_signals=False)
+        assert b.ready()
+        peer = Nio(s)
+        s.dm(NOOR, ROOM, encrypted=True)
+        peer.peer.query()
+        peer.peer.share()
+        peer.shared = True
+        with s.lock:
+            held = s.boxes.pop((BOT, "BOTDEV"))
+            s.marks.pop(("box", BOT, "BOTDEV"), None)
+        peer.say("!help")
+        time.sleep(1)
+        expect(s.ledger(ROOM), [])
+        size = os.path.getsize(b.path("bot.db-wal"))
+        resource.prlimit(b.process.pid, resource.RLIMIT_FSIZE, (size, size))
+        with s.lock:
+            s.boxes.setdefault((BOT, "BOTDEV"), []).extend(held)
+            s.bump()
+        assert b.process.wait(30) != 0, "it goes on without its disk"
+        expect(s.ledger(ROOM), [])
+        b.start()
+        assert b.ready()
+        heard(s, peer, 1)
+        time.sleep(0.5)
+        expect(len(s.ledger(ROOM)), 1)
 
 
 def matrix_peers_unreadable_is_said_once():
