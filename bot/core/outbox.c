@@ -36,6 +36,7 @@ static const char *const outbox_steps[] = {
     "DROP TABLE uploaded;"
     "CREATE TABLE uploaded(network INTEGER NOT NULL, key TEXT NOT NULL, file_id BLOB NOT NULL,"
     " used INTEGER NOT NULL, PRIMARY KEY(network, key)) STRICT, WITHOUT ROWID;",
+    "CREATE INDEX delivery_target ON delivery(target) WHERE target <> 0 AND post IS NULL;",
     NULL,
 };
 #define RETENTION "3 days after its end; with its post"
@@ -79,6 +80,9 @@ static struct sql add = {
     "INSERT INTO delivery(id, network, person, account, chat, op, class, rank, state, born, due,"
     " expires, attempts, post, target, body, feature, fetch_key)"
     " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"};
+static struct sql supersede = {
+    "DELETE FROM delivery WHERE target = ? AND target <> 0 AND post IS NULL AND op = 1 AND state = 0"
+    " AND attempts = 0"};
 static struct sql pick = {
     "SELECT id, person, account, chat, op, class, expires, attempts, post, target, body, feature,"
     " language FROM delivery WHERE state = 0 AND network = ? AND rank = ? AND due <= ? ORDER BY due, id "
@@ -129,7 +133,7 @@ static struct sql replied = {
 struct sql *const outbox_statements[] = {&add, &pick, &next_due, &try_it, &set_state, &set_sent,
     &set_later, &chat_later, &silent_until, &silent_most, &never_left, &withdraw, &withdraw_post,
     &pause_network, &get_row, &get_body, &get_target, &trying, &unreachable, &prune, &highest,
-    &uploaded_set, &uploaded_get, &post_get, &replied, NULL};
+    &uploaded_set, &uploaded_get, &post_get, &replied, &supersede, NULL};
 
 enum doubt { DOUBT_END, DOUBT_REPEAT, DOUBT_REPEAT_ONCE };
 
@@ -197,6 +201,15 @@ after_silence(struct turn *t, const struct wanted *w)
 	return until > w->due ? until : w->due;
 }
 
+/* A newer edit of a message, or its end, takes the place of an edit that waits: it would come after
+ * it. */
+static void
+take_the_place(struct turn *t, const struct wanted *w)
+{
+	if (w->target && !w->post)
+		db_run(t->db, &supersede, V(w->target));
+}
+
 void
 outbox_keep(struct turn *t)
 {
@@ -217,6 +230,7 @@ outbox_keep(struct turn *t)
 			w->due = now_ms;
 		if (!flying && w->due == now_ms)
 			w->due = after_silence(t, w);
+		take_the_place(t, w);
 		if (!w->expires)
 			w->expires = t->now + classes[w->class].expires_s;
 		body = w->post

@@ -400,7 +400,8 @@ add_plan(struct turn *t, struct card *card, const struct announce *a)
 		card_line(card, words(t, "announce.to", "org",
 				    a->wide ? words_flat(t, "announce.wide", NULL)
 					    : announce_org(t, t->language, a->org),
-				    "n", announce_count(t, audience_size(t, &to, t->now)), NULL));
+				    "n", announce_count(t, t->language, audience_size(t, &to, t->now)),
+				    NULL));
 		add_named(t, card, "announce.orgs", chips_named(t, to.orgs, "org"));
 		add_named(t, card, "announce.languages", chips_named(t, to.languages, "language"));
 		add_named(t, card, "announce.topics", chips_named(t, to.topics, "topic"));

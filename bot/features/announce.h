@@ -57,7 +57,7 @@ bool announce_has_file(struct turn *t, const struct announce *a);
 /* A network as the reader calls it. */
 const char *announce_network(struct turn *t, const char *language, const char *network);
 /* Counts, at least 10 or none: fewer could tell who. */
-const char *announce_count(struct turn *t, int64_t n);
+const char *announce_count(struct turn *t, const char *language, int64_t n);
 /* How an announcement that went out with a digest did: the sums of all messages it stands in. */
 void digest_report(struct turn *t, int64_t announcement, struct post_report *sum);
 void digest_each(struct turn *t, int64_t announcement,

@@ -124,6 +124,12 @@ name_of(struct turn *t, const char *prefix, const char *id)
 }
 
 const char *
+chips_listed(struct turn *t, const char *list, const char *name)
+{
+	return *list ? words_flat(t, "announce.list", "list", list, "name", name, NULL) : name;
+}
+
+const char *
 chips_named(struct turn *t, const char *list, const char *prefix)
 {
 	const char *out = "";
@@ -131,8 +137,7 @@ chips_named(struct turn *t, const char *list, const char *prefix)
 	for (; list && *list; list += strspn(list, " ")) {
 		size_t n = strcspn(list, " ");
 
-		out = arena_print(t->arena, "%s%s%s", out, *out ? ", " : "",
-		    name_of(t, prefix, arena_copy(t->arena, list, n)));
+		out = chips_listed(t, out, name_of(t, prefix, arena_copy(t->arena, list, n)));
 		list += n;
 	}
 	return out;
@@ -182,7 +187,8 @@ tally_one(struct turn *t, const struct audience_count *count, void *ctx)
 static void
 count_line(struct turn *t, struct card *card, const char *name, int64_t n)
 {
-	card_line(card, words(t, "announce.count", "name", name, "n", announce_count(t, n), NULL));
+	card_line(card, words(t, "announce.count", "name", name, "n", announce_count(t, t->language, n),
+			    NULL));
 }
 
 static void
@@ -191,7 +197,7 @@ add_sum(struct turn *t, struct card *card)
 	struct audience a = chips_audience(t);
 
 	card_paragraph(card, words(t, "announce.gets", "n",
-				 announce_count(t, audience_size(t, &a, t->now)), NULL));
+				 announce_count(t, t->language, audience_size(t, &a, t->now)), NULL));
 }
 
 void
@@ -204,7 +210,8 @@ chips_counts(struct turn *t, struct card *card)
 	const char *rooms = chips_named(t, chips_rooms(t), "room");
 
 	audience_each(t, &a, t->now, tally_one, &tally);
-	card_paragraph(card, words(t, "announce.gets", "n", announce_count(t, tally.people), NULL));
+	card_paragraph(card, words(t, "announce.gets", "n",
+			    announce_count(t, t->language, tally.people), NULL));
 	for (int i = 0; i < tally.language_count; i++)
 		count_line(t, card,
 		    words_flat_in(t, tally.languages[i].name, "language.name", NULL),
@@ -257,8 +264,9 @@ chips_time(struct turn *t, struct card *card, const struct audience *audience, e
 
 	audience_networks(t, audience, from, slower, &s);
 	if (begins > from)
-		card_line(card, words(t, "announce.quiet_wait", "n", announce_count(t, s.people),
-				    "time", moment(t, begins), NULL));
+		card_line(card, words(t, "announce.quiet_wait", "n",
+				    announce_count(t, t->language, s.people), "time",
+				    moment(t, begins), NULL));
 	if (s.seconds < HOUR) {
 		card_line(card, words_n(t, "announce.minutes", s.seconds / 60 + 1, NULL));
 		return false;

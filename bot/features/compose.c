@@ -163,8 +163,8 @@ ask_fallback(struct turn *t)
 
 		if (compose_get(t, text_field(t, i))[0])
 			continue;
-		missing = arena_print(t->arena, "%s%s%s", missing, *missing ? ", " : "",
-		    words_flat_in(t, language, "language.name", NULL));
+		missing =
+		    chips_listed(t, missing, words_flat_in(t, language, "language.name", NULL));
 	}
 	card = words(t, "announce.missing", "languages", missing, NULL);
 	for (int i = 0; i < count; i++) {

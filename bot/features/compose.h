@@ -22,6 +22,8 @@ struct audience chips_audience(struct turn *t);
 /* The rooms chosen that this announcement may be posted into. */
 const char *chips_rooms(struct turn *t);
 bool chips_has_rooms(struct turn *t);
+/* A list of names and one more, with the comma of the reader. */
+const char *chips_listed(struct turn *t, const char *list, const char *name);
 /* What a list of chips is called by the reader; "" for none. */
 const char *chips_named(struct turn *t, const char *list, const char *prefix);
 

@@ -10,10 +10,12 @@
 enum { FEW = 10 };
 
 const char *
-announce_count(struct turn *t, int64_t n)
+announce_count(struct turn *t, const char *language, int64_t n)
 {
-	return n > 0 && n < FEW ? arena_print(t->arena, "<%d", FEW)
-				: arena_print(t->arena, "%lld", (long long)n);
+	bool few = n > 0 && n < FEW;
+	const char *number = arena_print(t->arena, "%lld", (long long)(few ? FEW : n));
+
+	return few ? words_flat_in(t, language, "announce.few", "n", number, NULL) : number;
 }
 
 bool
@@ -75,7 +77,7 @@ report_line(struct turn *t, const struct lines *l, const char *key, int64_t n)
 	if (n)
 		card_line(l->card,
 		    words_in(t, l->language, key, "n",
-			l->few ? announce_count(t, 1) : arena_print(t->arena, "%lld", (long long)n),
+			l->few ? announce_count(t, l->language, 1) : arena_print(t->arena, "%lld", (long long)n),
 			NULL));
 }
 
@@ -137,7 +139,7 @@ add_report(struct turn *t, struct lines *l, const struct announce *a, const stru
 
 	l->few = r->audience < FEW;
 	card_line(l->card, words_in(t, l->language, "announce.sum", "n",
-			       announce_count(t, r->audience), NULL));
+			       announce_count(t, l->language, r->audience), NULL));
 	report_line(t, l, l->recall ? "announce.taken" : "announce.delivered", r->delivered);
 	report_line(t, l, l->recall ? "announce.not_taken" : "announce.refused_n", r->refused);
 	report_line(t, l, "announce.expired", r->expired);

@@ -1,5 +1,6 @@
 /* Making a survey: step by step in chat or from a JSON file, previewed, approved by a second
  * person, opened with an invitation to those who asked to be invited, closed by the clock. */
+#include "announce.h"
 #include "survey.h"
 
 #include <stdlib.h>
@@ -681,7 +682,8 @@ own_pressed(struct turn *t)
 		if (post_report(t, s.post, &report))
 			card_line(card,
 			    words(t, "surveys.delivered", "n",
-				report.delivered >= 10 ? number_of(t, report.delivered) : "<10",
+				announce_count(t, t->language,
+				    report.delivered > 0 ? report.delivered : 1),
 				NULL));
 		link_add(t, t->language, card, arena_join(t->arena, "s_", number_of(t, s.id)));
 		choose_text(t, card,

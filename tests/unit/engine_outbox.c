@@ -519,6 +519,7 @@ engine_chat_gets_one_at_a_time_in_order(void **state)
 struct editing {
 	int64_t delivery;
 	bool deletes;
+	const char *text; /* NULL: changed */
 };
 
 static void
@@ -527,7 +528,7 @@ edit_turn(struct turn *t, void *ctx)
 	struct editing *x = ctx;
 	struct card *card = card_new(t->arena);
 
-	card_text(card, "changed", 0);
+	card_text(card, x->text ? x->text : "changed", 0);
 	if (x->deletes)
 		delete_delivery(t, x->delivery);
 	else
@@ -577,6 +578,31 @@ engine_edit_of_what_waits_for_the_morning_wakes_nobody(void **state)
 	assert_int_equal(w->count, 2);
 	assert_int_equal(w->sent[1].op, OP_EDIT);
 	world_free(w);
+}
+
+/* Held back while the message was on its way, the older one would come after the newer. */
+static void
+engine_edit_takes_the_place_of_an_older_one(void **state)
+{
+	(void)state;
+	for (int deletes = 0; deletes < 2; deletes++) {
+		struct world *w = two_people();
+		struct editing x = {tells(w, ME, CLASS_REMINDER, "first"), false, "older"};
+
+		w->fate.fate = (enum fate)HOLD;
+		world_settle(w);
+		assert_true(engine_turn(w->engine, edit_turn, &x));
+		world_settle(w);
+		w->fate.fate = FATE_SENT;
+		world_land(w, (struct outcome){.fate = FATE_SENT, .message = "m77"});
+		x = (struct editing){x.delivery, deletes, "newer"};
+		assert_true(engine_turn(w->engine, edit_turn, &x));
+		world_pass(w, 3);
+		assert_int_equal(w->count, 2);
+		assert_int_equal(w->sent[1].op, deletes ? OP_DELETE : OP_EDIT);
+		assert_string_equal(w->sent[1].text, deletes ? "" : "newer");
+		world_free(w);
+	}
 }
 
 static void
@@ -795,6 +821,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_chat_gets_one_at_a_time_in_order),
     cmocka_unit_test(engine_edit_waits_for_the_message_it_edits),
     cmocka_unit_test(engine_edit_of_what_waits_for_the_morning_wakes_nobody),
+    cmocka_unit_test(engine_edit_takes_the_place_of_an_older_one),
     cmocka_unit_test(engine_edit_of_what_was_refused_ends),
     cmocka_unit_test(engine_crash_while_sending_is_doubt),
     cmocka_unit_test(engine_crash_before_sending_loses_nothing),
