@@ -1,100 +1,6 @@
 /* Announcements: no path lets the author approve, what was approved is what goes out, the code is
- * asked for again, and the promised wall time holds over a change of the clocks. */
-#include "unit.h"
-
-#include "core/approval.h"
-#include "core/join.h"
-#include "core/post.h"
-#include "core/turn.h"
-
-#include "world.h"
-
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
-static const struct feature *const *const world_features = features;
-
-enum { CORA = 1, DANA, TWIN, READER, DAY = 86400 };
-static char code[40];
-
-static void
-people_turn(struct turn *t, void *ctx)
-{
-	(void)ctx;
-	for (int64_t id = CORA; id <= READER; id++) {
-		people_set_language(t, id, "en");
-		if (id != CORA)
-			people_join(t, id, "arava");
-		if (id != CORA && id < READER)
-			people_grant(t, id, COORDINATORS, "arava");
-	}
-	consent_set(t, READER, CONSENT_ANNOUNCEMENTS, true);
-	snprintf(code, sizeof(code), "%s", join_make(t, COORDINATORS, "arava", 1, 100));
-}
-
-/* Cora, a second coordinator, a second account of Cora's that nobody knows to be hers, a reader. */
-static struct world *
-coordinators_with(const char *more)
-{
-	struct world *w = world_new_with(more);
-	char start[60];
-
-	world_says(w, "cora", "/help");
-	world_says(w, "dana", "/help");
-	world_says(w, "twin", "/help");
-	world_says(w, "reader", "/help");
-	assert_true(engine_turn(w->engine, people_turn, NULL));
-	snprintf(start, sizeof(start), "/start j_%s", code);
-	world_says(w, "cora", start);
-	world_says(w, "cora", "#1");
-	return w;
-}
-
-static struct world *
-coordinators(void)
-{
-	return coordinators_with("");
-}
-
-static void
-types(struct world *w, const char *who, const char *const *lines)
-{
-	for (; *lines; lines++)
-		world_says(w, who, *lines);
-}
-
-#define TYPES(w, who, ...) types(w, who, (const char *const[]){__VA_ARGS__, NULL})
-
-/* `when` is what is pressed or typed at that question. */
-static void
-hands_in(struct world *w, const char *when)
-{
-	TYPES(w, "cora", "/announce", "#10", "The *bus* leaves at 8", "#1", "#1", "#1", "#1",
-	    when, "#1");
-}
-
-static int
-announced(struct world *w)
-{
-	int n = 0;
-
-	for (int i = 0; i < w->count; i++)
-		n += w->sent[i].class == CLASS_ANNOUNCEMENT && w->sent[i].op == OP_SEND;
-	return n;
-}
-
-/* Opens what waits; the card with the buttons. */
-static struct sent *
-looks(struct world *w, const char *who)
-{
-	TYPES(w, who, "/approve", "#1");
-	return world_last(w, who);
-}
+ * asked for again, and files, rooms and groups do what they say. */
+#include "announce_world.h"
 
 struct asked {
 	int64_t person;
@@ -410,41 +316,6 @@ announce_after_a_long_silence_wants_the_code(void **state)
 	world_free(w);
 }
 
-static void
-announce_keeps_the_wall_time_over_a_change_of_the_clocks(void **state)
-{
-	struct world *w = coordinators();
-
-	(void)state;
-	/* On 25 October 2026 the clocks go back: 10:00 is 08:00 UTC on the 26th, not 07:00. */
-	hands_in(w, "26/10/2026 10:00");
-	world_presses(w, "dana", looks(w, "dana"), 1);
-	world_pass(w, 6 * DAY + 20 * 3600 - 30);
-	assert_int_equal(announced(w), 0);
-	world_pass(w, 60);
-	assert_int_equal(announced(w), 1);
-	world_free(w);
-}
-
-static void
-announce_of_an_hour_that_comes_twice_keeps_the_one_chosen(void **state)
-{
-	(void)state;
-	for (int second = 0; second < 2; second++) {
-		struct world *w = coordinators_with("quiet_hours = 03:00-04:00\n");
-
-		/* 25 October 2026, 01:30 in Jerusalem: 22:30 UTC the day before, and 23:30. */
-		TYPES(w, "cora", "/announce", "#10", "The bus", "#1", "#1", "#1", "#1",
-		    "25/10/2026 01:30", second ? "#2" : "#1", "#1");
-		world_presses(w, "dana", looks(w, "dana"), 1);
-		world_pass(w, 5 * DAY + 10 * 3600 + 1800 + second * 3600 - 60);
-		assert_int_equal(announced(w), 0);
-		world_pass(w, 120);
-		assert_int_equal(announced(w), 1);
-		world_free(w);
-	}
-}
-
 /* In the grace, with a promised hour to come, or afterwards: once, and not before its time. */
 static void
 announce_over_a_clock_that_jumps_goes_out_once(void **state)
@@ -620,7 +491,6 @@ announce_training_group_is_joined_by_a_link(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(announce_of_an_hour_that_comes_twice_keeps_the_one_chosen),
     cmocka_unit_test(announce_picture_goes_up_once_and_then_to_everybody),
     cmocka_unit_test(announce_file_of_another_kind_is_refused),
     cmocka_unit_test(announce_says_the_hours_and_goes_into_rooms_instead),
@@ -636,7 +506,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(announce_of_other_words_does_not_go_out),
     cmocka_unit_test(announce_training_cannot_send),
     cmocka_unit_test(announce_after_a_long_silence_wants_the_code),
-    cmocka_unit_test(announce_keeps_the_wall_time_over_a_change_of_the_clocks),
     cmocka_unit_test(announce_over_a_clock_that_jumps_goes_out_once),
 };
 
