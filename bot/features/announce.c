@@ -9,13 +9,11 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/memory.h"
-#include "base/partners.h"
 #include "base/text.h"
 #include "base/words.h"
 #include "base/zone.h"
 #include "core/approval.h"
 #include "core/audit.h"
-#include "core/join.h"
 #include "core/people.h"
 #include "core/warn.h"
 
@@ -140,79 +138,6 @@ number_of(struct turn *t, int64_t n)
 	return arena_print(t->arena, "%lld", (long long)n);
 }
 
-/* ---- words ---- */
-
-const char *
-announce_org(struct turn *t, const char *language, const char *org)
-{
-	const struct partner *p = *org ? partners_find(t->partners, org) : NULL;
-
-	if (p)
-		return partner_words(&p->name, language, NULL);
-	return *org ? org : words_flat_in(t, language, "announce.network", NULL);
-}
-
-/* The end of an address: at white space, without the punctuation of the sentence around it. */
-static size_t
-address_length(const char *at)
-{
-	size_t n = strcspn(at, " \t\n<>\"");
-
-	while (n && strchr(".,;:!?)*_", at[n - 1]))
-		n--;
-	return n;
-}
-
-/* *bold*, _italic_ and https addresses; everything else is as it was typed. */
-static void
-add_marked(struct turn *t, struct card *card, const char *text)
-{
-	while (*text) {
-		const char *close = NULL;
-		size_t n;
-
-		if ((*text == '*' || *text == '_') && text[1] && !strchr(" \n*_", text[1]))
-			close = strpbrk(text + 1, *text == '*' ? "*\n" : "_\n");
-		if (close && *close == *text) {
-			card_text(card, arena_copy(t->arena, text + 1, (size_t)(close - text - 1)),
-			    *text == '*' ? SPAN_BOLD : SPAN_ITALIC);
-			text = close + 1;
-			continue;
-		}
-		if (!strncmp(text, "https://", 8) && (n = address_length(text)) > 8) {
-			const char *address = arena_copy(t->arena, text, n);
-
-			card_link(card, address, address);
-			text += n;
-			continue;
-		}
-		n = 1 + strcspn(text + 1, "*_h");
-		card_text(card, arena_copy(t->arena, text, n), 0);
-		text += n;
-	}
-}
-
-struct card *
-announce_card(struct turn *t, const char *language, const char *text, const char *written_in,
-    const char *org, int64_t number)
-{
-	struct card *card = card_new(t->arena);
-
-	if (!strcmp(language, "ar") || !strcmp(language, "he"))
-		card->flags |= CARD_RTL;
-	add_marked(t, card, text);
-	if (strcmp(written_in, language))
-		card_paragraph(
-		    card, words_in(t, language, "engine.fallback_language", "language",
-			      words_flat_in(t, written_in, "language.name", NULL), NULL));
-	card_paragraph(
-	    card, words_in(t, language, "announce.footer", "org", announce_org(t, language, org),
-		      "number", number ? number_of(t, number) : "…", NULL));
-	choose_text(t, card, words_flat_in(t, language, "feedback.button", NULL), "feedback.write",
-	    number_of(t, number));
-	return card;
-}
-
 /* What the second person says yes to: every word of every language, who gets it, and when. */
 static struct blob
 content_of(struct turn *t, const struct announce *a)
@@ -329,49 +254,6 @@ announce_hand_in(
 	audit(t, "announce.hand_in", a.id);
 	t->feature = was;
 	return a.id;
-}
-
-/* ---- the code again ---- */
-
-static void
-ask_code(struct turn *t)
-{
-	say(t, words(t, "announce.code", NULL));
-}
-
-static enum next
-answer_code(struct turn *t)
-{
-	struct card *card;
-
-	if (!t->text[0] || !join_again(t, t->text)) {
-		say(t, words(t, "announce.code_wrong", NULL));
-		return AGAIN;
-	}
-	card = words(t, "announce.code_right", NULL);
-	choose(t, card, "announce.go_on", flow_get(t, "what"), flow_get(t, "value"));
-	say(t, card);
-	return DONE;
-}
-
-static const struct step code_steps[] = {
-    {.name = "code", .ask = ask_code, .answer = answer_code, .takes_numbers = true},
-    {0},
-};
-static const struct flow flow_code = {
-    .name = "announce.code", .access = COORDINATORS | ADMINS, .steps = code_steps};
-
-bool
-announce_must_confirm(struct turn *t, const char *what, const char *value)
-{
-	const char *kept = arena_string(t->arena, value);
-
-	if (!people_must_confirm(t, t->person->id))
-		return false;
-	flow_begin(t, &flow_code);
-	flow_set(t, "what", what);
-	flow_set(t, "value", kept);
-	return true;
 }
 
 /* ---- approving ---- */
@@ -893,7 +775,6 @@ static const struct action actions[] = {
     {"announce.recall", COORDINATORS | ADMINS, recall},
     {0},
 };
-static const struct flow *const flows[] = {&flow_code, NULL};
 static const struct job jobs[] = {
     {.name = "announce.start", .run = start_job},
     {.name = "announce.progress", .run = progress},
@@ -907,7 +788,6 @@ const struct feature feature_announce = {
     .statements = statements,
     .settings = settings,
     .actions = actions,
-    .flows = flows,
     .jobs = jobs,
     .happened = happened,
 };
