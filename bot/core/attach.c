@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/document.h"
-#include "base/strip.h"
 
 static const char *const attach_steps[] = {
     "CREATE TABLE attachment(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
@@ -72,24 +71,32 @@ attach_asked(struct turn *t, const char *kind)
 	return t->key && !strcmp(t->key, key_of(t, kind));
 }
 
-bool
-attach_came(struct turn *t, const char *kind, int64_t most_bytes)
+struct stripped
+attach_clean(struct turn *t, int64_t most_bytes)
 {
-	struct stripped clean;
+	const struct media *m = t->media;
+	struct stripped clean = {0};
 	struct document as;
 
-	if (t->media->failed || t->media->bytes <= 0 || t->media->bytes > most_bytes ||
-	    !people_exists(t, t->subject))
-		return false;
-	clean = strip_media(t->arena, t->media->content, (size_t)t->media->bytes);
+	if (m->failed || m->bytes <= 0 || m->bytes > most_bytes)
+		return clean;
+	clean = strip_media(t->arena, m->content, (size_t)m->bytes);
 	if (clean.kind == STRIP_NONE) {
-		as = document_of(t->media->content, (size_t)t->media->bytes);
-		clean = (struct stripped){.bytes = t->media->content,
-		    .length = (size_t)t->media->bytes,
+		as = document_of(m->content, (size_t)m->bytes);
+		clean = (struct stripped){.bytes = m->content,
+		    .length = (size_t)m->bytes,
 		    .type = as.type,
 		    .ending = as.ending};
 	}
-	if (!clean.type)
+	return clean;
+}
+
+bool
+attach_came(struct turn *t, const char *kind, int64_t most_bytes)
+{
+	struct stripped clean = attach_clean(t, most_bytes);
+
+	if (!clean.type || !people_exists(t, t->subject))
 		return false;
 	attach_forget(t, t->subject, kind);
 	db_run(t->db, &add,

@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "base/conf.h"
-#include "base/document.h"
-#include "base/strip.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "core/attach.h"
 
 extern const struct feature feature_enclose;
 
@@ -195,22 +194,13 @@ begins(const struct media *m, const char *magic)
 static bool
 accept(struct turn *t, const char *name, struct enclosed *file)
 {
-	const struct media *m = t->media;
-	struct stripped clean;
+	struct stripped clean = attach_clean(t, 1024 * most_kb(t));
 
-	if (m->failed || m->bytes <= 0 || m->bytes > 1024 * most_kb(t))
-		return false;
-	clean = strip_media(t->arena, m->content, (size_t)m->bytes);
-	if (clean.kind != STRIP_NONE) {
-		*file = (struct enclosed){arena_print(t->arena, "alumhub.%s", clean.ending),
-		    clean.type, {clean.bytes, clean.length}};
-		return true;
-	}
-	file->bytes = (struct blob){m->content, (size_t)m->bytes};
-	file->name = name;
-	file->type = begins(m, "BEGIN:VCALENDAR")
-			 ? "text/calendar"
-			 : document_of(m->content, (size_t)m->bytes).type;
+	if (clean.kind != STRIP_NONE)
+		name = arena_print(t->arena, "alumhub.%s", clean.ending);
+	else if (clean.bytes && begins(t->media, "BEGIN:VCALENDAR"))
+		clean.type = "text/calendar";
+	*file = (struct enclosed){name, clean.type, {clean.bytes, clean.length}};
 	return file->type && strcmp(file->type, "text/plain");
 }
 

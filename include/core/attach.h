@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/strip.h"
 #include "core/turn.h"
 
 struct attachment {
@@ -31,6 +32,9 @@ bool attach_ask(struct turn *t, const char *kind, int64_t most_bytes);
 bool attach_asked(struct turn *t, const char *kind);
 /* False: it could not be had, is too big, or is nothing we take. It replaces the one before. */
 bool attach_came(struct turn *t, const char *kind, int64_t most_bytes);
+/* What came in t->media without what tells about its maker, or a document as it is; .bytes NULL: it
+ * could not be had or is too big; .type NULL: nothing we know. */
+struct stripped attach_clean(struct turn *t, int64_t most_bytes);
 /* What this person is putting together. */
 bool attach_pending(
     struct turn *t, int64_t person, const char *kind, struct attachment *attachment);
