@@ -88,6 +88,9 @@ violated(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(sim.failure, sizeof(sim.failure), format, ap);
 	va_end(ap);
+	for (char *p = sim.failure; *p; p++)
+		if (*p == '\n')
+			*p = ' '; /* one line, with how it comes again */
 	trace("VIOLATED %s", sim.failure);
 }
 

@@ -261,6 +261,22 @@ survey_publishes_once_and_keeps_nothing_else(void **state)
 	world_free(w);
 }
 
+/* Three of forty gave an answer: no number that is told is theirs. */
+static void
+survey_answer_of_three_people_is_not_told(void **state)
+{
+	struct world *w = opened(40);
+
+	(void)state;
+	for (int step = 0; step < LINES; step++)
+		for (int64_t i = 1; i <= 40; i++)
+			says(w, i, step != 4 ? line(i, step) : i <= 3 ? "#2" : "#1");
+	assert_true(engine_turn(w->engine, close_turn, NULL));
+	assert_int_equal(world_number(w, "SELECT max(n) FROM survey_cell"), 40);
+	assert_int_equal(world_number(w, "SELECT min(n) >= 5 FROM survey_cell"), 1);
+	world_free(w);
+}
+
 static void
 minor_turn(struct turn *t, void *ctx)
 {
@@ -613,6 +629,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(survey_answers_wait_sealed_and_enter_by_five),
     cmocka_unit_test(survey_too_few_answers_tell_nothing),
     cmocka_unit_test(survey_publishes_once_and_keeps_nothing_else),
+    cmocka_unit_test(survey_answer_of_three_people_is_not_told),
     cmocka_unit_test(survey_asks_no_free_text_under_18),
     cmocka_unit_test(survey_goes_on_after_days),
     cmocka_unit_test(survey_rows_and_pages_do_not_follow_the_order),
