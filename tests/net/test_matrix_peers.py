@@ -189,6 +189,8 @@ def killed_at(number, when):
         assert len(said) == 2, "%d after %s %d %s" % (len(said), when, number, done)
         expect(sorted(s.devices[BOT]), ["BOTDEV"])
         assert s.wait(lambda: b.process.poll() is None), "not running"
+        # Told to end before it listens to that, it would end in another way.
+        assert not done or b.ready(), "not ready"
 
 
 def matrix_peers_no_word_leaves_before_whoami():

@@ -251,7 +251,8 @@ def matrix_sdk_killed_in_the_key_exchange():
                 w.bot.start()
                 # A bot without its state has another identity: its peer must have heard of it.
                 w.wait(lambda: " good" in w.bot.command("status").stdout and
-                       "not yet signed" not in w.bot.command("status").stdout, "not signed")
+                       "not yet signed" not in w.bot.command("status").stdout,
+                       "not signed %s %d" % (when, number), 60)
                 noor.ask("look", user=BOT_USER)
                 room = ask_help(noor)
                 noor.heard(room, 1)
