@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/feature.h"
+#include "store/db.h"
 
 #define GIBBERISH "qzx vwq j"
 
@@ -500,12 +501,23 @@ gibberish(int i)
 	return text;
 }
 
+/* Whoever was shut out and then forgotten hears nothing any more. */
+static int64_t
+shut_out(void)
+{
+	static struct sql bans = {"SELECT count(*) FROM ban"};
+
+	return sim.db && sim.alive ? db_number(sim.db, &bans, NONE, 0) : 0;
+}
+
 /* Whatever is said, something comes back. */
 void
 people_all_heard(void)
 {
+	int64_t silent = shut_out();
+
 	for (int i = 0; i < count; i++)
-		if (humans[i].said_something && reachable(&humans[i]))
+		if (humans[i].said_something && reachable(&humans[i]) && silent-- <= 0)
 			violated("%lld said something and got no answer", (long long)humans[i].chat);
 }
 
@@ -554,10 +566,11 @@ people_say_start(void)
 int
 people_unanswered(void)
 {
+	int64_t silent = shut_out();
 	int n = 0;
 
 	for (int i = 0; i < count; i++)
-		if (humans[i].asked_for_menu && reachable(&humans[i])) {
+		if (humans[i].asked_for_menu && reachable(&humans[i]) && silent-- <= 0) {
 			trace("unanswered chat=%lld", (long long)humans[i].chat);
 			n++;
 		}
