@@ -221,6 +221,7 @@ outbox_keep(struct turn *t)
 		struct blob plain = parcel_pack(t->arena, &w->parcel), body = plain;
 		struct blob slot = {NULL, 0};
 		bool flying = may_fly(w->network, w, now_ms);
+		const char *moved = w->account ? NULL : engine_moved_to(e, w->network, w->chat);
 
 		if (w->person)
 			slot = people_slot(t, w->person);
@@ -250,7 +251,8 @@ outbox_keep(struct turn *t)
 				.chat = w->chat,
 				.op = w->op,
 				.class = w->class,
-				.heard = w->feature != NULL},
+				.heard = w->feature != NULL,
+				.where = moved},
 			    plain);
 		else
 			outbox_waits(w->network, classes[w->class].rank, w->due);

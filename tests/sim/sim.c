@@ -23,7 +23,8 @@ enum { DAY_MS = 86400000, CALM_DAYS = 3 };
 
 static struct total {
 	int64_t runs, days, updates, confirmed, shipments, sent, uncertain, refused, cuts, restarts,
-	    faults, lines, rules_consent, rules_refusal, rules_first_line, rules_place;
+	    faults, lines, rules_consent, rules_refusal, rules_first_line, rules_place, groups_moved,
+	    groups_asked, groups_heard, odd[ODDS];
 	int64_t flows[SIM_FLOWS];
 	uint64_t trace;
 } total;
@@ -108,6 +109,7 @@ begin(const struct sim_options *options)
 	check_begin();
 	exchange_begin();
 	telegram_world_begin();
+	groups_begin();
 	matrix_world_begin();
 }
 
@@ -167,6 +169,11 @@ add_up(void)
 	total.restarts += sim.counts.restarts;
 	total.faults += sim.counts.faults;
 	total.lines += sim.lines;
+	for (int i = 0; i < ODDS; i++)
+		total.odd[i] += sim.counts.odd[i];
+	total.groups_moved += sim.counts.groups_moved;
+	total.groups_asked += sim.counts.groups_asked;
+	total.groups_heard += sim.counts.groups_heard;
 	total.rules_consent += sim.counts.rules_consent;
 	total.rules_refusal += sim.counts.rules_refusal;
 	total.rules_first_line += sim.counts.rules_first_line;
@@ -324,6 +331,20 @@ print_failure(void)
 }
 
 static void
+print_odd(void)
+{
+	static const char *const names[ODDS] = {"expired", "ids_anew", "unconfirmed", "conflict",
+	    "slow_down", "gateway", "empty", "blocked", "group_moved", "slow_down_matrix",
+	    "transaction_again", "token_unknown", "token_stuck", "gap", "login_ended", "locked",
+	    "room_moved"};
+
+	printf("odd:");
+	for (int i = 0; i < ODDS; i++)
+		printf(" %s=%lld", names[i], (long long)total.odd[i]);
+	printf("\n");
+}
+
+static void
 print_total(double took)
 {
 	double years = (double)total.days / 365.25;
@@ -336,6 +357,9 @@ print_total(double took)
 	printf("\nrules: consent=%lld refusal=%lld first_line=%lld place=%lld\n",
 	    (long long)total.rules_consent, (long long)total.rules_refusal,
 	    (long long)total.rules_first_line, (long long)total.rules_place);
+	print_odd();
+	printf("groups: moved=%lld asked_at_the_old=%lld heard=%lld\n", (long long)total.groups_moved,
+	    (long long)total.groups_asked, (long long)total.groups_heard);
 	printf("runs=%lld years=%.2f seconds=%.2f cpu=%.2f a_minute=%.2f updates=%lld confirmed=%lld"
 	       " shipments=%lld sent=%lld uncertain=%lld refused=%lld cuts=%lld restarts=%lld"
 	       " faults=%lld trace=%016llx\n",

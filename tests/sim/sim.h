@@ -5,6 +5,7 @@
  *   sim_time.c      clock, dice, agenda, trace; io/loop.h and io/timer.h a second time
  *   sim_http.c      io/http.h a second time: latency and faults at every phase of an exchange
  *   sim_telegram.c  a Bot API server with its odd rules, and the ledger of what each chat received
+ *   sim_groups.c    its groups, which become supergroups with another id
  *   sim_matrix.c    a homeserver with its own, keys and gaps and transaction ids
  *   sim_picture.c   base/picture.h a second time: no process is started for a picture
  *   sim_scripts.c   the flows they follow
@@ -30,7 +31,7 @@ struct http_request;
 struct shipment;
 struct outcome;
 
-enum { SIM_PEOPLE_MOST = 256, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_POISON = 50 };
+enum { SIM_PEOPLE_MOST = 256, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_FIRST_GROUP = -501, SIM_POISON = 50 };
 
 struct sim_options {
 	uint64_t seed;
@@ -58,9 +59,33 @@ struct sim_options {
 	bool for_ever;
 };
 
+/* What the servers did that is odd; the closing line says how often. */
+enum odd {
+	ODD_EXPIRED, /* an update, after a day */
+	ODD_IDS_ANEW,
+	ODD_UNCONFIRMED, /* handed out again */
+	ODD_CONFLICT,
+	ODD_SLOW_DOWN, /* 429 */
+	ODD_GATEWAY,   /* 502 before or after it was done */
+	ODD_EMPTY,
+	ODD_BLOCKED,
+	ODD_GROUP_MOVED,
+	ODD_SLOW_DOWN_MATRIX,
+	ODD_TRANSACTION_AGAIN,
+	ODD_TOKEN_UNKNOWN,
+	ODD_TOKEN_STUCK,
+	ODD_GAP,
+	ODD_LOGIN_ENDED,
+	ODD_LOCKED,
+	ODD_ROOM_MOVED,
+	ODDS
+};
+
 struct sim_counts {
 	int64_t updates, confirmed, requests, shipments, sent, uncertain, refused, doubled, cuts,
 	    restarts, presses, faults, pushes, invitations;
+	/* Groups that got another id, what still went to the old one, what came to any. */
+	int64_t groups_moved, groups_asked, groups_heard, odd[ODDS];
 	/* How often each ground rule had something to look at. */
 	int64_t rules_consent, rules_refusal, rules_first_line, rules_place;
 };
@@ -138,6 +163,10 @@ void telegram_world_end(void);
 /* Somebody writes or presses; the id of the update. */
 int64_t telegram_say(int64_t chat, const char *language, const char *text);
 int64_t telegram_press(int64_t chat, int64_t message, const char *data);
+/* Somebody writes to us in a group. */
+int64_t telegram_say_in(int64_t group, int64_t chat, const char *language, const char *text);
+/* That chat says that it moved, or where it came from. */
+int64_t telegram_group_moved(int64_t group, const char *field, int64_t other);
 void telegram_member(int64_t chat, bool blocked);
 bool telegram_all_confirmed(void);
 /* Presses that were handed out and never answered, whatever the answer. */
@@ -145,6 +174,19 @@ int telegram_presses_unanswered(void);
 void telegram_confirmed_texts(void (*each)(int64_t update, const char *text));
 #define SIM_CANARY "NameCanary"
 #define SIM_NAME "Zq%lld" SIM_CANARY
+
+/* ---- sim_groups.c ---- */
+
+void groups_begin(void);
+/* One of them, by the id that it has now. */
+int64_t groups_any(void);
+/* The bot took that update in. */
+void groups_confirmed(int64_t update);
+/* A refusal that names the new id came to the bot. */
+void groups_refused(const char *new_where);
+void groups_bot_died(void);
+/* Where a group is now that this is the old id of; 0: nothing is to be said. */
+int64_t groups_moved_to(int64_t chat, int64_t shipment);
 
 /* ---- sim_matrix.c ---- */
 
@@ -235,6 +277,8 @@ void check_shipped(int64_t id, const struct shipment *shipment, bool matrix);
 void check_gone(int64_t id, const struct outcome *outcome);
 /* The server has it: the ledger against which the outbox's word is held. */
 void ledger_arrived(int64_t shipment, int64_t chat);
+/* It was refused because the group has another id. */
+void check_moved(int64_t shipment);
 /* What somebody reads; shipment 0: unknown. */
 void check_text(int64_t shipment, int64_t chat, const char *text);
 /* Everything that must hold once the faults have stopped and all has settled. */

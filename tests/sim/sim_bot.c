@@ -41,6 +41,16 @@ static const char configuration[] = "[bot]\n"
 				    "homeserver = http://127.0.0.1:1\n"
 				    "user = @alumhub:h\n"
 				    "password_file = none\n"
+				    "[ops]\n"
+				    "room = telegram:-501\n"
+				    "[room south]\n"
+				    "address = telegram:-502\n"
+				    "org = pendulum\n"
+				    "languages = en ar\n"
+				    "[room north]\n"
+				    "address = telegram:-503\n"
+				    "org = pendulum\n"
+				    "languages = he\n"
 				    "[matching]\n"
 				    "every_days = 7\n"
 				    "[podcast groundwork]\n"
@@ -568,6 +578,7 @@ bot_die(const char *how, bool power)
 		return;
 	trace("die %s", how);
 	sim.counts.cuts++;
+	groups_bot_died();
 	sim.dying = true;
 	sim.alive = false;
 	crash_vfs_cut();

@@ -21,6 +21,8 @@ struct seen {
 	enum class class;
 	bool matrix, repeated;
 	int life; /* of the bot, when it was shipped last */
+	int moved; /* how often it was refused because its group has another id */
+	enum fate fate; /* the newest */
 	bool
 	    farewell; /* to somebody who was erased: tied to nobody, not even to what comes later */
 };
@@ -37,6 +39,8 @@ struct arrival {
 static struct seen *seen[HASH];
 static struct arrival *arrivals[HASH];
 static struct sql too_late = {"SELECT 1 FROM delivery WHERE id = ? AND expires < ?"};
+/* It expired, or nobody knows whether it came. */
+static struct sql gave_up = {"SELECT 1 FROM delivery WHERE id = ? AND state IN (4, 5)"};
 static struct sql farewell = {"SELECT 1 FROM delivery WHERE id = ? AND person IS NULL"};
 
 /* ---- the ledger: how often a shipment came to its chat ---- */
@@ -143,15 +147,42 @@ check_shipped(int64_t id, const struct shipment *shipment, bool matrix)
 }
 
 void
+check_moved(int64_t shipment)
+{
+	struct seen *s = seen_of(shipment);
+
+	/* Once, and once more when the bot died before it had written that down. */
+	if (s && ++s->moved > 2)
+		violated("shipment %lld went %d times to a group that has another id",
+		    (long long)shipment, s->moved);
+}
+
+/* A message to a group that moved is not lost by that. */
+static void
+moved_came(void)
+{
+	for (int i = 0; i < HASH; i++)
+		for (const struct seen *s = seen[i]; s; s = s->next)
+			if (s->moved && s->op == OP_SEND && s->fate == FATE_REFUSED &&
+			    !arrival_of(s->id)->count && !db_exists(sim.db, &gave_up, V(s->id)))
+				violated("shipment %lld was for a group that moved and never came",
+				    (long long)s->id);
+}
+
+void
 check_gone(int64_t id, const struct outcome *outcome)
 {
-	const struct seen *s = seen_of(id);
+	struct seen *s = seen_of(id);
 	int count = arrival_of(id)->count;
 
 	trace("gone id=%lld fate=%d", (long long)id, (int)outcome->fate);
 	sim.counts.sent += outcome->fate == FATE_SENT;
 	sim.counts.uncertain += outcome->fate == FATE_UNCERTAIN;
 	sim.counts.refused += outcome->fate == FATE_REFUSED;
+	if (s)
+		s->fate = outcome->fate;
+	if (outcome->refusal == REFUSAL_MOVED && outcome->new_where)
+		groups_refused(outcome->new_where);
 	if (!s)
 		violated("a fate for shipment %lld, which never left", (long long)id);
 	else if (s->op == OP_SEND && outcome->fate == FATE_SENT && count < 1)
@@ -270,6 +301,7 @@ check_settled(void)
 	if (db_number(sim.db, &unsettled, V(sim.now_ms - 86400000), -1) != 0)
 		violated("deliveries wait although all is well");
 	rules_state();
+	moved_came();
 	whole = db_string(sim.db, &integrity, NONE);
 	if (!whole || strcmp(whole, "ok"))
 		violated("the database is damaged: %s", whole ? whole : "?");

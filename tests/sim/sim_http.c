@@ -172,6 +172,7 @@ exchange_answer(struct exchange *x, int status, const char *body)
 	x->outcome = body ? HTTP_REPLIED : HTTP_UNCERTAIN;
 	x->reply = body ? memory_string(body) : NULL;
 	if (fault(2000)) { /* it was done, and a proxy in between says that it was not */
+		sim.counts.odd[ODD_GATEWAY]++;
 		free(x->reply);
 		x->reply = memory_string("<html><h1>502 Bad Gateway</h1></html>");
 		x->status = 502;
@@ -195,14 +196,17 @@ arrives(void *ctx)
 		return;
 	}
 	sim.counts.requests++;
-	if (fault(3000))
+	if (fault(3000)) {
+		sim.counts.odd[ODD_GATEWAY]++;
 		exchange_answer(x, 502, "<html><h1>502 Bad Gateway</h1></html>");
-	else if (fault(1000))
+	} else if (fault(1000)) {
+		sim.counts.odd[ODD_EMPTY]++;
 		exchange_answer(x, 200, "");
-	else if (x->matrix)
+	} else if (x->matrix) {
 		matrix_serve(x, x->method, x->path, x->token, x->body, x->length);
-	else
+	} else {
 		telegram_serve(x, x->path, x->body, x->length);
+	}
 	announce_moment(MOMENT_TAKEN, x->shipment);
 	exchange_leave(x);
 }

@@ -368,6 +368,7 @@ matrix_upgrade(int64_t chat)
 	if (!matrix_met(chat))
 		return;
 	room_new(p, old->id);
+	sim.counts.odd[ODD_ROOM_MOVED]++;
 	trace("upgrades chat=%lld %s to %s", (long long)chat, old->id, p->room->id);
 	happen(old, "m.room.tombstone", p->user, "",
 	    json_pack("{s:s,s:s}", "body", "moved", "replacement_room", p->room->id));
@@ -608,6 +609,7 @@ serve_sync(struct exchange *x, const char *path)
 	if (at)
 		snprintf(since, sizeof(since), "%.*s", (int)strcspn(at + 6, "&"), at + 6);
 	if (at && (!since_read(since, &s) || fault(30))) {
+		sim.counts.odd[ODD_TOKEN_UNKNOWN]++;
 		forgive(NULL, heard_to);
 		no(x, 400, "M_UNKNOWN");
 		return;
@@ -617,11 +619,11 @@ serve_sync(struct exchange *x, const char *path)
 	else
 		stuck_until_ms = 0;
 	/* A server that answers the same for ever, until everything is read anew. */
-	if (at && fault(20))
+	if (at && fault(20) && ++sim.counts.odd[ODD_TOKEN_STUCK])
 		stuck_until_ms = sim.now_ms + 40 * (int64_t)86400000;
 	answer = at && sim.now_ms < stuck_until_ms && !sim.calm
 		     ? NULL
-		     : look(&s, since, !at, fault(20000) ? 2 : limit);
+		     : look(&s, since, !at, fault(20000) && ++sim.counts.odd[ODD_GAP] ? 2 : limit);
 	if (answer)
 		reply(x, 200, answer);
 	else
@@ -679,6 +681,7 @@ serve_send(struct exchange *x, struct room *r, char part[PARTS][PART], const cha
 	const char *event;
 
 	if (known) {
+		sim.counts.odd[ODD_TRANSACTION_AGAIN]++;
 		reply(x, 200, json_pack("{s:s}", "event_id", text_of(known, "id")));
 		return;
 	}
@@ -834,13 +837,14 @@ device_dies(void)
 static bool
 allowed(struct exchange *x, const char *shown)
 {
-	if (fault(30))
+	if (fault(30) && ++sim.counts.odd[ODD_LOCKED])
 		locked_until_ms = sim.now_ms + dice_below(7200000);
 	if (sim.now_ms < locked_until_ms) {
 		reply(x, 401, json_pack("{s:s,s:b}", "errcode", "M_USER_LOCKED", "soft_logout", 1));
 		return false;
 	}
 	if (sim.now_ms >= expires_ms && !sim.calm && token[0]) {
+		sim.counts.odd[ODD_LOGIN_ENDED]++;
 		trace("token ends hard=%d", hard);
 		token[0] = 0;
 		if (hard)
@@ -934,7 +938,7 @@ serve_rest(
 		reply(x, 200, json_pack("{s:s,s:s}", "user_id", BOT, "device_id", device));
 	else if (!strcmp(part[0], "keys") || !strcmp(part[0], "sendToDevice"))
 		serve_keys(x, path, body);
-	else if (fault(5000))
+	else if (fault(5000) && ++sim.counts.odd[ODD_SLOW_DOWN_MATRIX])
 		slow_down(x);
 	else if (!strcmp(part[0], "rooms"))
 		serve_room_path(x, method, part, path, body);

@@ -54,6 +54,8 @@ static const char *const attacks[] = {"/start j_AAAAAAAAAAAAAAAAAAAAAA", "/start
     "' OR 1=1; DROP TABLE person; --", "../../etc/passwd", "\xf0\x9f\x8f\xb4\xe2\x80\x8d\xe2\x98\xa0",
     "/announce\n/announce", "/oracle", "/audit", "/start " SIM_CANARY};
 
+static const char *const in_groups[] = {"/events@sim_bot", "/podcast@sim_bot", "/profile@sim_bot",
+    "/start@sim_bot", "What a day"};
 static const char *const joining[] = {"#1", NULL};
 static const char *const sleeping[] = {"#1", "/match", "#1", NULL};
 static const char *const linking[] = {"/link", "#1", NULL};
@@ -289,6 +291,8 @@ do_anything(struct human *h)
 		speak(h, PICK(words));
 	else if (what < 552)
 		speak(h, "/forgetme");
+	else if (what < 560 && !h->matrix)
+		telegram_say_in(groups_any(), h->chat, h->language, PICK(in_groups));
 	else if (what < 630)
 		speak(h, PICK(answers));
 	else if (what < 650)

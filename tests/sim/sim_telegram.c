@@ -119,6 +119,7 @@ forget_old(void)
 		struct update *u = updates;
 
 		updates = u->next;
+		sim.counts.odd[ODD_EXPIRED]++;
 		trace("expired update=%lld", (long long)u->id);
 		update_free(u);
 	}
@@ -137,6 +138,7 @@ confirm(int64_t offset)
 
 		updates = u->next;
 		sim.counts.confirmed++;
+		groups_confirmed(u->id);
 		o->text = u->text;
 		o->update = u->id;
 		o->press = u->press;
@@ -160,7 +162,10 @@ get_updates(struct exchange *x, json_t *body)
 	/* A server that lost the confirmation hands out again what was handed out already. */
 	if (!fault(10000))
 		confirm(offset);
+	else if (updates && updates->id < offset)
+		sim.counts.odd[ODD_UNCONFIRMED]++;
 	if (poller) {
+		sim.counts.odd[ODD_CONFLICT]++;
 		exchange_answer(poller, 409,
 		    "{\"ok\":false,\"error_code\":409,\"description\":\"Conflict: terminated by "
 		    "other getUpdates request\"}");
@@ -184,8 +189,10 @@ push(const char *kind, json_t *body, const char *text, int64_t press)
 	json_t *update = json_object();
 
 	/* Ids begin anew when nothing came for a week. */
-	if (sim.now_ms - last_update_ms > 7 * (int64_t)KEEP_MS || (!updates && fault(2000)))
+	if (sim.now_ms - last_update_ms > 7 * (int64_t)KEEP_MS || (!updates && fault(2000))) {
 		next_update = 1000 + dice_below(100000000);
+		sim.counts.odd[ODD_IDS_ANEW]++;
+	}
 	last_update_ms = sim.now_ms;
 	u->id = next_update++;
 	u->at_ms = sim.now_ms;
@@ -220,18 +227,53 @@ private_chat(int64_t chat)
 	return json_pack("{s:I,s:s}", "id", (json_int_t)chat, "type", "private");
 }
 
-int64_t
-telegram_say(int64_t chat, const char *language, const char *text)
+static json_t *
+group_chat(int64_t group)
 {
-	json_t *message = json_pack("{s:I,s:o,s:o,s:I,s:s}", "message_id",
-	    (json_int_t)next_message++, "from", user(chat, language), "chat", private_chat(chat),
-	    "date", (json_int_t)(sim.now_ms / 1000), "text", text);
+	return json_pack("{s:I,s:s,s:s}", "id", (json_int_t)group, "type",
+	    group > SIM_FIRST_GROUP - 100 ? "group" : "supergroup", "title", "G");
+}
+
+static json_t *
+message_of(int64_t who, const char *language, json_t *chat)
+{
+	return json_pack("{s:I,s:o,s:o,s:I}", "message_id", (json_int_t)next_message++, "from",
+	    user(who, language), "chat", chat, "date", (json_int_t)(sim.now_ms / 1000));
+}
+
+int64_t
+telegram_group_moved(int64_t group, const char *field, int64_t other)
+{
+	json_t *message = message_of(SIM_FIRST_CHAT, "en", group_chat(group));
+
+	json_object_set_new(message, field, json_integer(other));
+	return push("message", message, field, 0);
+}
+
+static int64_t
+say_in(json_t *chat, int64_t who, const char *language, const char *text)
+{
+	json_t *message = message_of(who, language, chat);
+
+	json_object_set_new(message, "text", json_string(text));
 
 	if (text[0] == '/')
 		json_object_set_new(message, "entities",
 		    json_pack("[{s:s,s:i,s:i}]", "type", "bot_command", "offset", 0, "length",
 			(int)strcspn(text, " ")));
 	return push("message", message, text, 0);
+}
+
+int64_t
+telegram_say(int64_t chat, const char *language, const char *text)
+{
+	return say_in(private_chat(chat), chat, language, text);
+}
+
+int64_t
+telegram_say_in(int64_t group, int64_t chat, const char *language, const char *text)
+{
+	return say_in(group_chat(group), chat, language, text);
 }
 
 int64_t
@@ -319,12 +361,26 @@ slow_down(struct exchange *x)
 	int after_s = lengths[dice() % 5];
 	char body[200];
 
+	sim.counts.odd[ODD_SLOW_DOWN]++;
+
 	snprintf(body, sizeof(body),
 	    "{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after "
 	    "%d\","
 	    "\"parameters\":{\"retry_after\":%d}}",
 	    after_s, after_s);
 	exchange_answer(x, 429, body);
+}
+
+static void
+refuse_moved(struct exchange *x, int64_t to)
+{
+	char body[300];
+
+	snprintf(body, sizeof(body),
+	    "{\"ok\":false,\"error_code\":400,\"description\":\"Bad Request: group chat was upgraded to "
+	    "a supergroup chat\",\"parameters\":{\"migrate_to_chat_id\":%lld}}",
+	    (long long)to);
+	exchange_answer(x, 400, body);
 }
 
 static int
@@ -368,6 +424,7 @@ sent(struct exchange *x, json_t *body, int64_t chat)
 	trace("arrived shipment=%lld chat=%lld message=%lld buttons=%d %.60s",
 	    (long long)exchange_shipment(x), (long long)chat, (long long)message, n,
 	    text ? text : "");
+	sim.counts.groups_heard += chat < 0;
 	ledger_arrived(exchange_shipment(x), chat);
 	check_text(exchange_shipment(x), chat, text ? text : "");
 	people_received(chat, message, text ? text : "", buttons, n, false);
@@ -414,7 +471,7 @@ void
 telegram_serve(struct exchange *x, const char *method, const char *text, size_t length)
 {
 	json_t *body = json_loadb(text, length, 0, NULL);
-	int64_t chat = json_integer_value(json_object_get(body, "chat_id"));
+	int64_t chat = json_integer_value(json_object_get(body, "chat_id")), to;
 
 	if (!body) {
 		violated("the body of %s is no JSON", method);
@@ -427,7 +484,11 @@ telegram_serve(struct exchange *x, const char *method, const char *text, size_t 
 		get_updates(x, body);
 	} else if (fault(3000)) {
 		slow_down(x);
+	} else if ((to = groups_moved_to(chat, exchange_shipment(x)))) {
+		sim.counts.odd[ODD_GROUP_MOVED]++;
+		refuse_moved(x, to);
 	} else if (chat && people_blocked(chat)) {
+		sim.counts.odd[ODD_BLOCKED]++;
 		refuse(x, 403, "Forbidden: bot was blocked by the user");
 	} else if (starts(method, "send") && !starts(method, "sendChatAction")) {
 		sent(x, body, chat);
