@@ -89,7 +89,7 @@ struct sim_counts {
 	/* How often each ground rule had something to look at. */
 	int64_t rules_consent, rules_refusal, rules_first_line, rules_place;
 };
-enum { SIM_FLOWS = 14 };
+enum { SIM_FLOWS = 15 };
 
 extern struct sim {
 	struct sim_options o;
@@ -205,6 +205,9 @@ void matrix_confirmed_texts(void (*each)(int64_t update, const char *text));
 
 /* ---- sim_scripts.c ---- */
 
+/* A survey is made, agreed to by another admin, answered: ended by NULL. */
+extern const char *const script_survey_asked[], *const script_survey_agreed[],
+    *const script_survey_told[];
 /* The steps of a flow for somebody of these roles. */
 const char *const *script_pick(unsigned roles);
 /* What is typed for a step, or "#N". */

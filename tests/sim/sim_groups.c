@@ -20,8 +20,9 @@ static struct group {
 static struct group *
 group_of(int64_t chat)
 {
+	/* A room of Matrix has no such number. */
 	for (int i = 0; i < GROUPS; i++)
-		if (groups[i].id == chat || groups[i].moved_to == chat)
+		if (chat && (groups[i].id == chat || groups[i].moved_to == chat))
 			return &groups[i];
 	return NULL;
 }
@@ -64,8 +65,11 @@ groups_confirmed(int64_t update)
 {
 	for (int i = 0; i < GROUPS; i++)
 		if (update && !groups[i].told_ms &&
-		    (groups[i].updates[0] == update || groups[i].updates[1] == update))
+		    (groups[i].updates[0] == update || groups[i].updates[1] == update)) {
 			groups[i].told_ms = sim.now_ms;
+			trace("told of group %lld by update=%lld", (long long)groups[i].id,
+			    (long long)update);
+		}
 }
 
 void
@@ -77,6 +81,7 @@ groups_refused(const char *new_where)
 		return;
 	g->told_ms = sim.now_ms;
 	g->by_refusal = true;
+	trace("told of group %lld by a refusal", (long long)g->id);
 }
 
 /* It may not have written down what it heard just now. */

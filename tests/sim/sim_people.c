@@ -351,6 +351,45 @@ people_met(int64_t chat)
 		speak(h, "/start");
 }
 
+/* ---- a survey that many take part in, so that there are sums to tell ---- */
+
+static void
+go_on(void *ctx)
+{
+	struct human *h = ctx;
+
+	if (sim.calm || h->blocked || !h->script)
+		return;
+	follow(h);
+	agenda_add(sim.now_ms + 2000 + dice_below(20000), false, go_on, NULL, h);
+}
+
+static void
+take_part(void *ctx)
+{
+	struct human *h = ctx;
+
+	if (sim.calm || h->script || h->blocked || !h->invited)
+		return;
+	begin(h, h == &humans[0]   ? script_survey_asked
+		 : h == &humans[1] ? script_survey_agreed
+				   : script_survey_told);
+	go_on(h);
+}
+
+/* One admin makes it, the other agrees, and in the days after most of the others answer. */
+static void
+survey_season(void *ctx)
+{
+	(void)ctx;
+	take_part(&humans[0]);
+	agenda_add(sim.now_ms + 600000, false, take_part, NULL, &humans[1]);
+	for (int i = 2; i < count; i++)
+		if (chance(800000))
+			agenda_add(sim.now_ms + 3600000 + dice_below(3 * 86400 * 1000), false,
+			    take_part, NULL, &humans[i]);
+}
+
 /* ---- what comes ---- */
 
 static void
@@ -484,6 +523,8 @@ people_begin(void)
 	}
 	for (int i = 0; i < count; i++)
 		agenda_add(sim.now_ms + dice_below(86400000), false, act, NULL, &humans[i]);
+	agenda_add(sim.now_ms + 86400000 + dice_below((sim.end_ms - sim.now_ms) / 2 + 1), false,
+	    survey_season, NULL, NULL);
 }
 
 /* ---- never silent, never stuck ---- */

@@ -215,6 +215,7 @@ static struct {
     {"relays", {"SELECT coalesce(max(id), 0) FROM relay"}},
     {"surveys", {"SELECT count(*) FROM survey WHERE state > 0"}},
     {"answered", {"SELECT count(*) FROM survey_answered"}},
+    {"told", {"SELECT count(*) FROM survey_cell"}},
     {"seasons", {"SELECT count(*) FROM season"}},
     {"stories", {"SELECT count(*) FROM story"}},
     {"tickets", {"SELECT count(*) FROM ticket"}},

@@ -1,7 +1,8 @@
 /*
  * The flows that people follow, step by step; each breaks off now and then, and faults break the
- * rest. "#2" presses the second choice of the newest message that had some, or types the number
- * where there are no buttons; "@+3 18:00" is that hour in three days; "{code}" the twin's code.
+ * rest. "#2" presses the second choice of the newest message that had some ("#?" one of two), or
+ * types the number where there are no buttons; "@+3 18:00" is that hour in three days; "{code}" the
+ * twin's code.
  */
 #include "sim.h"
 
@@ -22,6 +23,11 @@ static const char survey[] =
     " {\"id\": \"wish\", \"kind\": \"text\", \"text\": {\"en\": \"One wish?\","
     " \"ar\": \"أمنية واحدة؟\", \"he\": \"משאלה אחת?\"}}]}";
 
+const char *const script_survey_asked[] = {"/survey", "#4", survey, "#1", NULL};
+const char *const script_survey_agreed[] = {"/approve", "#1", "#1", NULL};
+const char *const script_survey_told[] = {
+    "/survey", "#1", "#1", "#?", "A WordCanary bus on Fridays", "#1", NULL};
+
 static const struct script {
 	unsigned roles; /* any of these; MEMBERS: everybody */
 	const char *const *steps;
@@ -33,8 +39,7 @@ static const struct script {
     {MEMBERS, STEPS("/events", "#1", "#1", "#1")},
     {MEMBERS, STEPS("/chats", "#1", "Hello WordCanary, how was your week?", "/chats", "#2")},
     {MEMBERS, STEPS("/chats", "#1", "my number is 052-123-4567, or @someone WordCanary", "#1")},
-    {MEMBERS,
-	STEPS("/survey", "#1", "#1", "#1", "#1", "A WordCanary bus on Fridays", "#1", "#1")},
+    {MEMBERS, script_survey_told},
     {MEMBERS,
 	STEPS("/profile", "#4", "/stories", "#1", "#1", "I sat in the back of the bus. WordCanary",
 	    "#3", "The back", "Olive", "#1", "#2", "#3", "#5", "#1", "#1")},
@@ -67,7 +72,7 @@ static const struct script {
 	STEPS("/offers", "#3", "#1", "A room for thirty", "#1", "@+40", "#1", "#1", "#7",
 	    "25", "#1")},
     {COORDINATORS, STEPS("/stats")},
-    {ADMINS, STEPS("/survey", "#4", survey, "#1")},
+    {ADMINS, script_survey_asked},
     {ADMINS,
 	STEPS("/stories", "#3", "#1", "A meeting that changed something", "لقاء غيّر شيئًا",
 	    "מפגש ששינה משהו", "A week by the sea", "#2", "#2", "#2", "#2", "#2", "#2", "#2",
@@ -103,6 +108,8 @@ script_line(const char *step, const char *code, char *out, size_t room)
 		c = civil_from(sim.now_ms / 1000 + 7200 + days * 86400);
 		snprintf(out, room, "%d/%d/%lld%s%s", c.day, c.month, (long long)c.year,
 		    hour[0] ? " " : "", hour);
+	} else if (!strcmp(step, "#?")) {
+		snprintf(out, room, "#%d", 1 + (int)dice_below(2));
 	} else if (strstr(step, "{code}")) {
 		snprintf(out, room, "%.*s%s", (int)(strstr(step, "{code}") - step), step, code);
 	} else {
