@@ -41,10 +41,12 @@ put_both(struct bodies *b, const char *text, size_t length)
 	put_escaped(&b->html, text, length);
 }
 
+/* Behind a space, an opening, or the mark that keeps a command in its direction. */
 static bool
-begins_word(char before)
+begins_word(const char *text, size_t at, char before)
 {
-	return before == 0 || strchr(" \n([\"", before) != NULL;
+	return before == 0 || strchr(" \n([\"", before) != NULL ||
+	       (at >= 3 && memcmp(text + at - 3, "\xe2\x80\x8e", 3) == 0);
 }
 
 /* Our own words: where they name a command it is written as people type it here, because Element
@@ -60,7 +62,7 @@ put_ours(struct bodies *b, const char *text)
 						: 0;
 
 		if (text[i] != '/' || text[i + 1] < 'a' || text[i + 1] > 'z' ||
-		    !begins_word(before))
+		    !begins_word(text, i, before))
 			continue;
 		put_both(b, text + from, i - from);
 		put_both(b, "!", 1);

@@ -320,13 +320,14 @@ matrix_body_writes_commands_as_they_are_typed(void **state)
 	card_text(card, "/check 5", SPAN_CODE);
 	card_text(card, " ", 0);
 	card_name(card, "/start");
-	card_text(card, " /5 https://h/path", 0);
+	card_text(card, " /5 https://h/path: \xe2\x80\x8e/queue", 0);
 	content = matrix_body_message(card, true, NULL);
 	assert_string_equal(text(content, "body"),
-	    "!help, and/or (!events)\n!check 5 \xe2\x81\xa8/start\xe2\x81\xa9 /5 https://h/path");
+	    "!help, and/or (!events)\n!check 5 \xe2\x81\xa8/start\xe2\x81\xa9 /5 https://h/path: "
+	    "\xe2\x80\x8e!queue");
 	assert_string_equal(text(content, "formatted_body"),
 	    "!help, and/or (!events)<br><code>!check 5</code> "
-	    "\xe2\x81\xa8/start\xe2\x81\xa9 /5 https://h/path");
+	    "\xe2\x81\xa8/start\xe2\x81\xa9 /5 https://h/path: \xe2\x80\x8e!queue");
 	json_decref(content);
 }
 
