@@ -167,12 +167,12 @@ turn_away(struct human *h)
 		return;
 	}
 	h->blocked = !h->blocked;
-	if (!h->matrix)
-		telegram_member(h->chat, h->blocked);
-	else if (h->blocked)
+	if (h->matrix && h->blocked)
 		matrix_leave(h->chat);
-	else
+	else if (h->matrix)
 		matrix_meet(h->chat, h->encrypts);
+	else if (!h->blocked || !fault(500000)) /* else it is noticed when something is sent */
+		telegram_member(h->chat, h->blocked);
 }
 
 static void
