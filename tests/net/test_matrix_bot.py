@@ -263,7 +263,7 @@ def matrix_bot_is_led_nowhere_by_a_tombstone():
             s.event(room, "@eve:h", "m.room.tombstone", {"body": "", "replacement_room": trap}, "")
         time.sleep(2)
         s.dm("@friend:h")
-        assert s.wait(lambda: not any(s.membership(t, BOT) == "join" for t in traps), 20), "stays in a trap"
+        assert s.wait(lambda: not any(s.membership(t, BOT) == "join" for t in traps), 60), "stays in a trap"
         joins = [p for p in s.paths if "/join" in p and "trap" in p]
         assert len(joins) < 12, joins
         s.invite(traps[0], "@mallory:h", direct=False)
