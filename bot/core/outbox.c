@@ -769,11 +769,12 @@ fate(struct engine *e, struct fated *f)
 		later(e, f, &row, f->outcome.after_ms);
 		break;
 	case FATE_REFUSED:
-		if (f->outcome.refusal == REFUSAL_MOVED && f->new_where[0] && row.attempts < 3) {
+		if (f->outcome.refusal == REFUSAL_MOVED && f->new_where[0]) {
 			turn_begin(&t, e, &ours);
 			ours.network = f->network;
 			turn_run(e, &t, moved_turn, f);
-			later(e, f, &row, 1);
+			/* Groups that name each other are asked once a minute, until its time is over. */
+			later(e, f, &row, row.attempts < 3 ? 1 : 60000);
 		} else {
 			refused(e, f, &row);
 		}
