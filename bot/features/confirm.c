@@ -17,10 +17,8 @@ answer_code(struct turn *t)
 {
 	struct card *card;
 
-	if (!t->text[0] || !join_again(t, t->text)) {
-		say(t, words(t, "announce.code_wrong", NULL));
-		return AGAIN;
-	}
+	if (!t->text[0] || !join_again(t, t->text))
+		return flow_again(t, "announce.code_wrong");
 	card = words(t, "announce.code_right", NULL);
 	choose(t, card, "announce.go_on", flow_get(t, "what"), flow_get(t, "value"));
 	say(t, card);

@@ -454,20 +454,26 @@ def matrix_peers_one_time_keys_run_out():
         assert s.wait(lambda: len(s.pools[BOT, "BOTDEV"]) >= 40, 30), "not topped up"
 
 
+def said_before_its_key(s):
+    """A word whose key did not come yet: nothing is answered. The peer, and what is held back."""
+    peer = Nio(s)
+    s.dm(NOOR, ROOM, encrypted=True)
+    peer.peer.query()
+    peer.peer.share()
+    peer.shared = True
+    with s.lock:
+        held = s.boxes.pop((BOT, "BOTDEV"))
+        s.marks.pop(("box", BOT, "BOTDEV"), None)
+    peer.say("!help")
+    time.sleep(1)
+    expect(s.ledger(ROOM), [])
+    return peer, held
+
+
 def matrix_peers_a_late_key_is_read_late():
     with World() as (s, b):
         signed(s)
-        peer = Nio(s)
-        s.dm(NOOR, ROOM, encrypted=True)
-        peer.peer.query()
-        peer.peer.share()
-        peer.shared = True
-        with s.lock:
-            held = s.boxes.pop((BOT, "BOTDEV"))
-            s.marks.pop(("box", BOT, "BOTDEV"), None)
-        peer.say("!help")
-        time.sleep(1)
-        expect(s.ledger(ROOM), [])
+        peer, held = said_before_its_key(s)
         with s.lock:
             s.boxes.setdefault((BOT, "BOTDEV"), []).extend(held)
             s.bump()
@@ -482,17 +488,7 @@ def matrix_peers_a_late_word_survives_a_refused_commit():
         b.stop()
         b.start(restore_signals=False)
         assert b.ready()
-        peer = Nio(s)
-        s.dm(NOOR, ROOM, encrypted=True)
-        peer.peer.query()
-        peer.peer.share()
-        peer.shared = True
-        with s.lock:
-            held = s.boxes.pop((BOT, "BOTDEV"))
-            s.marks.pop(("box", BOT, "BOTDEV"), None)
-        peer.say("!help")
-        time.sleep(1)
-        expect(s.ledger(ROOM), [])
+        peer, held = said_before_its_key(s)
         size = os.path.getsize(b.path("bot.db-wal"))
         resource.prlimit(b.process.pid, resource.RLIMIT_FSIZE, (size, size))
         with s.lock:
