@@ -1,4 +1,5 @@
 /* alumhub-bot: arguments, and the command they name. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,20 +22,36 @@ static const char usage[] =
     "  egress                    the way out of the split service: a proxy to allowed hosts\n"
     "  version\n";
 
-static const struct {
+static const struct verb {
 	const char *name;
 	int (*run)(struct app *app);
+	int (*alone)(void); /* what needs no configuration */
+	const char *options;
 	bool takes_file;
-} commands[] = {
-    {"run", run_main, false},
-    {"chat", chat_main, false},
-    {"check", check_main, false},
-    {"invite", invite_main, false},
-    {"status", status_main, false},
-    {"backup", backup_main, true},
-    {"restore", restore_main, true},
-    {"erase", erase_main, false},
-    {"load-demo", demo_main, true},
+} verbs[] = {
+    {.name = "run", .run = run_main},
+    {.name = "chat", .run = chat_main, .options = "--as --language"},
+    {.name = "check", .run = check_main},
+    {.name = "invite", .run = invite_main, .options = "--role --org --uses --days --qr"},
+    {.name = "status", .run = status_main, .options = "--json"},
+    {.name = "backup", .run = backup_main, .takes_file = true},
+    {.name = "restore", .run = restore_main, .takes_file = true},
+    {.name = "erase", .run = erase_main},
+    {.name = "load-demo", .run = demo_main, .takes_file = true},
+    {.name = "egress"}, /* reads the configuration by itself, again and again */
+    {.name = "schema", .alone = schema_main},
+    {.name = "version", .alone = version_main},
+};
+
+enum { GIVEN_MOST = 16 };
+
+/* What was typed. */
+struct typed {
+	struct arguments arguments;
+	const char *command;
+	const char *given[GIVEN_MOST]; /* names of options */
+	int count;
+	bool help;
 };
 
 static int
@@ -61,55 +78,117 @@ option(struct arguments *a, const char *name)
 	return NULL;
 }
 
+static int
+take_option(struct typed *t, const char *name, const char *next, int *i)
+{
+	const char **value = option(&t->arguments, name);
+
+	if (t->count == GIVEN_MOST)
+		return wrong("too many options: ", name);
+	if (!strcmp(name, "--json"))
+		t->arguments.json = true;
+	else if (!value)
+		return wrong("unknown option ", name);
+	else if (!next)
+		return wrong("expected a value behind ", name);
+	else
+		*value = next;
+	*i += value ? 1 : 0;
+	t->given[t->count++] = name;
+	return EXIT_DONE;
+}
+
+static int
+read_words(struct typed *t, int argc, char **argv)
+{
+	int status = EXIT_DONE;
+
+	for (int i = 1; i < argc && status == EXIT_DONE; i++) {
+		const char *word = argv[i];
+
+		if (!strcmp(word, "--help") || !strcmp(word, "-h"))
+			t->help = true;
+		else if (!strcmp(word, "--version"))
+			t->command = "version";
+		else if (word[0] == '-')
+			status = take_option(t, word, argv[i + 1], &i);
+		else if (!t->command)
+			t->command = word;
+		else if (!t->arguments.file)
+			t->arguments.file = word;
+		else
+			status = wrong("too many words: ", word);
+	}
+	return status;
+}
+
+static bool
+takes(const struct verb *c, const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *p = c->options; p && (p = strstr(p, name)); p += length)
+		if (!p[length] || p[length] == ' ')
+			return true;
+	return !strcmp(name, "--config");
+}
+
+static const struct verb *
+verb_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+static int
+run_verb(const struct verb *c, const struct arguments *arguments)
+{
+	struct app app = {0};
+	int status;
+
+	if (c->alone)
+		return c->alone();
+	if (!c->run)
+		return egress_main(arguments);
+	status = app_read(&app, arguments);
+	if (status == EXIT_DONE)
+		status = c->run(&app);
+	app_close(&app);
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
-	struct arguments a = {.config = "/etc/alumhub-bot/alumhub-bot.ini", .as = "me"};
-	const char *command = NULL;
-	struct app app = {0};
+	struct typed t = {
+	    .arguments = {.config = "/etc/alumhub-bot/alumhub-bot.ini", .as = "me"}};
+	const struct verb *c;
+	int status;
 
 	memory_for_json();
-	for (int i = 1; i < argc; i++) {
-		const char **value = option(&a, argv[i]);
-
-		if (!strcmp(argv[i], "--json"))
-			a.json = true;
-		else if (value && i + 1 < argc)
-			*value = argv[++i];
-		else if (value)
-			return wrong("expected a value behind ", argv[i]);
-		else if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
-			return fputs(usage, stdout) < 0;
-		else if (argv[i][0] == '-')
-			return wrong("unknown option ", argv[i]);
-		else if (!command)
-			command = argv[i];
-		else if (!a.file)
-			a.file = argv[i];
-		else
-			return wrong("too many words: ", argv[i]);
-	}
-	if (!command)
-		return wrong("expected a command", "");
-	if (!strcmp(command, "version"))
-		return version_main();
-	if (!strcmp(command, "schema"))
-		return schema_main();
-	if (!strcmp(command, "egress"))
-		return egress_main(&a);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-		int status;
-
-		if (strcmp(commands[i].name, command))
-			continue;
-		if (commands[i].takes_file != (a.file != NULL))
-			return wrong(commands[i].takes_file ? "expected one more word behind " : "no word belongs behind ",
-			    command);
-		status = app_read(&app, &a);
-		if (status == EXIT_DONE)
-			status = commands[i].run(&app);
-		app_close(&app);
+	status = read_words(&t, argc, argv);
+	if (status != EXIT_DONE)
 		return status;
+	if (t.help)
+		return fputs(usage, stdout) < 0;
+	if (!t.command)
+		return wrong("expected a command", "");
+	c = verb_named(t.command);
+	if (!c)
+		return wrong("unknown command ", t.command);
+	if (c->takes_file != (t.arguments.file != NULL))
+		return wrong(c->takes_file ? "expected one more word behind " : "no word belongs behind ",
+		    t.command);
+	for (int i = 0; i < t.count; i++)
+		if (!takes(c, t.given[i]))
+			return wrong("does not belong to this command: ", t.given[i]);
+	status = run_verb(c, &t.arguments);
+	/* An answer that went nowhere was not given. */
+	if ((fflush(stdout) || ferror(stdout)) && status == EXIT_DONE) {
+		fprintf(stderr, "alumhub-bot: standard output cannot be written\n");
+		status = EXIT_FAILED;
 	}
-	return wrong("unknown command ", command);
+	return status;
 }

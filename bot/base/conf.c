@@ -172,6 +172,38 @@ one_of(const char *choices, const char *v)
 	return false;
 }
 
+/* HH:MM, and the end of it; NULL when it is none. */
+static const char *
+time_of_day(const char *s)
+{
+	static const char digits[] = "0123456789";
+	size_t n = strspn(s, digits);
+
+	if (n < 1 || n > 2 || strtol(s, NULL, 10) > 23 || s[n] != ':' ||
+	    strspn(s + n + 1, digits) != 2 || s[n + 1] > '5')
+		return NULL;
+	return s + n + 3;
+}
+
+static bool
+is_hours(const char *v)
+{
+	const char *end = time_of_day(v);
+
+	if (!end || *end != '-')
+		return false;
+	end = time_of_day(end + 1);
+	return end && !*end;
+}
+
+static bool
+is_place(const char *v)
+{
+	size_t network = strspn(v, "abcdefghijklmnopqrstuvwxyz");
+
+	return network && v[network] == ':' && v[network + 1] && !strchr(v, ' ');
+}
+
 /* Takes a value; NULL, or what was expected. */
 static char *
 take(struct conf *c, struct setting *s, const char *value)
@@ -213,6 +245,17 @@ take(struct conf *c, struct setting *s, const char *value)
 		s->text = memory_string(value);
 		if (!one_of(k->choices, value))
 			return say("expected one of: %s", k->choices);
+		break;
+	case CONF_HOURS:
+		s->text = memory_string(value);
+		if (!is_hours(value))
+			return say("expected hours of the day such as 21:00-08:00");
+		break;
+	case CONF_PLACE:
+		s->text = memory_string(value);
+		if (!is_place(value))
+			return say("expected NETWORK:ID such as telegram:-1001234567890 or "
+				   "matrix:!room:example.org");
 		break;
 	}
 	return why;
@@ -336,9 +379,9 @@ read_line(struct conf *c, char *line, int number)
 	return named;
 }
 
-/* Defaults, and what is required and absent. */
+/* Defaults, and what is required and absent, with the line of its section. */
 static char *
-complete(struct conf *c)
+complete(struct conf *c, int *line)
 {
 	struct section bare = {0};
 
@@ -351,6 +394,7 @@ complete(struct conf *c)
 			any = true;
 			if (find(c, s->section, s->name, k->key))
 				continue;
+			*line = s->line;
 			if (k->required)
 				return say("expected the key \"%s\" in [%s%s%s]", k->key,
 				    s->section, s->name ? " " : "", s->name ? s->name : "");
@@ -359,6 +403,7 @@ complete(struct conf *c)
 		}
 		if (any || k->named)
 			continue;
+		*line = 0;
 		if (k->required && !strcmp(k->section, "bot"))
 			return say("expected [%s] with the key \"%s\"", k->section, k->key);
 		bare.section = (char *)(uintptr_t)k->section;
@@ -380,6 +425,9 @@ conf_parse(const char *path, const char *bytes, const struct conf_key *keys, cha
 	c->path = memory_string(path);
 	c->last = &c->settings;
 	c->last_section = &c->sections;
+	/* Some editors put a byte order mark before the text. */
+	if (!strncmp(bytes, "\xef\xbb\xbf", 3))
+		bytes += 3;
 	while (*bytes && !bad) {
 		size_t n = strcspn(bytes, "\n");
 
@@ -393,10 +441,9 @@ conf_parse(const char *path, const char *bytes, const struct conf_key *keys, cha
 		bytes += n + (bytes[n] == '\n');
 		bad = read_line(c, line, number);
 	}
-	if (!bad) {
-		bad = complete(c);
-		number = bad ? 0 : number;
-	}
+	number = bad ? number : 0;
+	if (!bad)
+		bad = complete(c, &number);
 	if (!bad)
 		return c;
 	*why = number ? say("%s:%d: %s", path, number, bad) : say("%s: %s", path, bad);
@@ -412,15 +459,20 @@ conf_load(const char *path, const struct conf_key *keys, char **why)
 	struct buf b = {.maximum = 1 << 20};
 	char chunk[4096];
 	struct conf *c;
+	bool bad = !f;
 	size_t n;
 
-	if (!f) {
+	while (f && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_add(&b, chunk, n);
+	if (f) {
+		bad = ferror(f); /* a folder opens, and cannot be read */
+		fclose(f);
+	}
+	if (bad) {
 		*why = say("%s: cannot be read; expected the configuration file", path);
+		buf_free(&b);
 		return NULL;
 	}
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		buf_add(&b, chunk, n);
-	fclose(f);
 	if (b.overflowed || (b.bytes && strlen(b.bytes) != b.length)) {
 		*why = say("%s: expected a text file of at most 1 MB", path);
 		buf_free(&b);

@@ -17,6 +17,8 @@ enum conf_kind {
 	CONF_SWITCH, /* on, off, yes, no */
 	CONF_ADDRESS, /* https://…, http:// for loopback only; file:// when `least` is 1 */
 	CONF_ONE_OF, /* one word of `choices`, separated by spaces */
+	CONF_HOURS,  /* of the day, HH:MM-HH:MM */
+	CONF_PLACE,  /* NETWORK:ID, where something is said */
 };
 
 /* One key that is known. `repeat`: may stand several times. */

@@ -106,6 +106,22 @@ def service_every_command_is_in_the_manual_and_completes():
     assert done.stdout == "load-demo\n", done.stdout
 
 
+def service_command_usage_is_strict():
+    """64, a word of what was wrong and the usage; and an answer that went nowhere is a failure."""
+    for words, why in ((("version", "x"), "no word belongs behind version"), (("schema", "x"), "no word"),
+                       (("egress", "x"), "no word"), (("status", "--role", "admin"), "--role"),
+                       (("run", "--qr", "x"), "--qr"), (("chat", "--json"), "--json"), (("check", "--as", "x"), "--as"),
+                       (("--config",), "expected a value"), (("nope",), "unknown command"), ((), "expected a command"),
+                       (("restore",), "one more word"), (("restore", "a", "b"), "too many"), (("-",), "unknown option")):
+        done = subprocess.run([BOT, *words], capture_output=True, text=True)
+        assert done.returncode == 64 and not done.stdout, (words, done)
+        assert why in done.stderr.splitlines()[0] and "usage:" in done.stderr, (words, done.stderr)
+    assert run(BOT, "--version").stdout == run(BOT, "version").stdout
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([BOT, "version"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "standard output" in done.stderr, done
+
+
 def service_command_version_says_what_it_runs_with():
     said = run(BOT, "version").stdout
     for line in (r"alumhub-bot \S+", r"schema \d+", r"SQLite 3\.\S+", r"libuv 1\.\S+", r"libcurl/\S+ .*OpenSSL/3.*",

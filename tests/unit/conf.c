@@ -19,6 +19,8 @@ static const struct conf_key keys[] = {
 	.kind = CONF_ONE_OF,
 	.choices = "auto 4 6",
 	.otherwise = "auto"},
+    {.section = "bot", .key = "quiet", .kind = CONF_HOURS, .otherwise = "21:00-08:00"},
+    {.section = "bot", .key = "room", .kind = CONF_PLACE},
     {.section = "show",
 	.key = "feed",
 	.kind = CONF_ADDRESS,
@@ -143,11 +145,49 @@ conf_names_line_and_expectation(void **state)
 	refused("[bot]\ndatabase = /x\nfamily = 4 6\n", "bot.ini:3: family", "auto 4 6");
 	refused(
 	    "[bot]\ndatabase = /x\n[show a]\nfeed = http://a.org\n", "bot.ini:4: feed", "https://");
-	refused("[bot]\ndatabase = /x\n[show a]\ntitle = A\n", "bot.ini", "feed");
+	refused("[bot]\ndatabase = /x\n[show a]\ntitle = A\n[show b]\nfeed = https://a.org\n",
+	    "bot.ini:3: ", "feed");
 	refused("[bot]\nlanguages = en\n", "bot.ini", "database");
 	refused("", "bot.ini", "database");
 	refused("database = /x\n", "bot.ini:1", "[section]");
 	refused("[bot\n", "bot.ini:1", "]");
+}
+
+static void
+conf_hours_and_places_are_whole(void **state)
+{
+	static const char *const hours[] = {"25:00-08:00", "21:00", "21:00-08:60", "21-8", "21:00-08:00x",
+	    "-1:00-08:00", "21:0 -08:00", "21: 5-08:00", "21:000-08:00", "+1:00-08:00", "", "night"};
+	static const char *const places[] = {"telegram", "telegram:", ":5", "Telegram:5", "telegram: 5"};
+	struct conf *c;
+	char text[100];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(hours) / sizeof(*hours); i++) {
+		snprintf(text, sizeof(text), "[bot]\ndatabase = /x\nquiet = %s\n", hours[i]);
+		refused(text, "bot.ini:3: quiet", "21:00-08:00");
+	}
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(text, sizeof(text), "[bot]\ndatabase = /x\nroom = %s\n", places[i]);
+		refused(text, "bot.ini:3: room", "NETWORK:ID");
+	}
+	c = parsed("[bot]\ndatabase = /x\nquiet = 0:00-23:59\nroom = matrix:!a:example.org\n");
+	assert_string_equal(conf_text(c, "bot", NULL, "quiet"), "0:00-23:59");
+	conf_free(c);
+}
+
+static void
+conf_takes_what_editors_write(void **state)
+{
+	struct conf *c = parsed("\xef\xbb\xbf[bot]\r\ndatabase = /x\r\nloud = on\r\n");
+	char *why = NULL;
+
+	(void)state;
+	assert_true(conf_switch(c, "bot", NULL, "loud"));
+	conf_free(c);
+	assert_null(conf_load("build", keys, &why));
+	assert_string_equal(why, "build: cannot be read; expected the configuration file");
+	free(why);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -156,6 +196,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(conf_expands_two_variables_only),
     cmocka_unit_test(conf_takes_lines_of_four_kilobytes),
     cmocka_unit_test(conf_names_line_and_expectation),
+    cmocka_unit_test(conf_hours_and_places_are_whole),
+    cmocka_unit_test(conf_takes_what_editors_write),
 };
 
 UNIT_RUN(tests)
