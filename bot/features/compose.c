@@ -84,12 +84,14 @@ ask_text(struct turn *t)
 	say(t, card);
 }
 
-/* The first line shows on a locked screen: it names nothing that could endanger (ground rule 8). */
+/* The first line shows on a locked screen: it names nothing that could endanger (ground rule 8).
+ * A word of the list with * in front is a greeting too, where it stands first. */
 static bool
 is_discreet(struct turn *t, const char *text)
 {
 	const char *line = arena_copy(t->arena, text, strcspn(text, "\n"));
 	const char *folded = text_fold(t->arena, line);
+	const char *greeted = folded + strcspn(folded, " ");
 
 	for (int i = 0; i < words_count(t->words); i++) {
 		const char *list =
@@ -97,8 +99,10 @@ is_discreet(struct turn *t, const char *text)
 
 		for (; *list; list += strspn(list, " ")) {
 			size_t n = strcspn(list, " ");
+			bool greets = *list == '*';
+			const char *word = arena_copy(t->arena, list + greets, n - greets);
 
-			if (strstr(folded, text_fold(t->arena, arena_copy(t->arena, list, n))))
+			if (strstr(greets ? greeted : folded, text_fold(t->arena, word)))
 				return false;
 			list += n;
 		}
