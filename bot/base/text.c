@@ -455,7 +455,9 @@ text_balanced(const char *text)
 {
 	int32_t i = 0, n = (int32_t)strlen(text), depth = 0;
 
-	if (is_ascii((const unsigned char *)text, (size_t)n))
+	/* Each of the characters that count begins with this byte; a paragraph's end counts only
+	 * between them. */
+	if (!strchr(text, 0xe2))
 		return true;
 	while (i < n) {
 		UChar32 c = next8(text, &i, n);

@@ -14,11 +14,12 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-enum { FORMS = 6 };
-static const char *const form_names[FORMS] = {"zero", "one", "two", "few", "many", "other"};
+/* CLDR's plural categories; a plain string has the first alone. */
+enum { OTHER, ZERO, ONE, TWO, FEW, MANY, FORMS };
+static const char *const form_names[FORMS] = {"other", "zero", "one", "two", "few", "many"};
 
 struct part {
-	char *text; /* of a literal, or the name of a hole */
+	const char *text; /* of a literal, or the name of a hole */
 	unsigned style;
 	bool hole;
 };
@@ -26,14 +27,20 @@ struct part {
 struct form {
 	struct part *parts;
 	int count;
-	char *raw;
+	const char *raw; /* NULL: the entry has no such form */
 };
 
 struct entry {
-	char *key;
-	struct form forms[FORMS]; /* a plain string stands in FORM other alone */
-	bool plural;
+	const char *key;
+	struct form *forms;
+	int form_count; /* FORMS, or 1 for a plain string */
 };
+
+static bool
+is_plural(const struct entry *e)
+{
+	return e->form_count == FORMS;
+}
 
 struct language {
 	char code[8];
@@ -43,25 +50,30 @@ struct language {
 };
 
 struct words {
+	struct arena *arena; /* of all entries: they come and go together */
 	struct language languages[WORDS_LANGUAGES];
 	int count;
 };
 
 /* ---- one string into pieces ---- */
 
-static void
-add_part(struct form *f, const char *text, size_t length, unsigned style, bool hole)
-{
-	struct part *p;
+/* The pieces of one form as they are found; a form has few. */
+struct pieces {
+	struct arena *arena;
+	struct part *parts;
+	int count, room;
+};
 
+static void
+add_part(struct pieces *p, const char *text, size_t length, unsigned style, bool hole)
+{
 	if (!length)
 		return;
-	f->parts = memory_resize(f->parts, ((size_t)f->count + 1) * sizeof(*f->parts));
-	p = &f->parts[f->count++];
-	p->text = memory_new(length + 1);
-	memcpy(p->text, text, length);
-	p->style = style;
-	p->hole = hole;
+	if (p->count == p->room) {
+		p->room = p->room ? 2 * p->room : 16;
+		p->parts = memory_resize(p->parts, (size_t)p->room * sizeof(*p->parts));
+	}
+	p->parts[p->count++] = (struct part){arena_copy(p->arena, text, length), style, hole};
 }
 
 static size_t
@@ -75,7 +87,7 @@ hole_length(const char *s)
 }
 
 static void
-parse_form(struct form *f, const char *s)
+parse_form(struct pieces *pieces, struct form *f, const char *s)
 {
 	static const struct {
 		const char *tag;
@@ -83,10 +95,10 @@ parse_form(struct form *f, const char *s)
 	} tags[] = {{"<b>", SPAN_BOLD, 0}, {"</b>", 0, SPAN_BOLD}, {"<i>", SPAN_ITALIC, 0},
 	    {"</i>", 0, SPAN_ITALIC}, {"<code>", SPAN_CODE, 0}, {"</code>", 0, SPAN_CODE}};
 	enum { TAGS = sizeof(tags) / sizeof(*tags) };
-	const char *from = s;
+	const char *from = s, *whole = s;
 	unsigned style = 0;
 
-	f->raw = memory_string(s);
+	pieces->count = 0;
 	while (*s) {
 		size_t n = *s == '{' ? hole_length(s) : 0, tag = 0;
 
@@ -94,27 +106,26 @@ parse_form(struct form *f, const char *s)
 			if (!strncmp(s, tags[tag].tag, strlen(tags[tag].tag)))
 				break;
 		if (n) {
-			add_part(f, from, (size_t)(s - from), style, false);
-			add_part(f, s + 1, n - 2, style, true);
+			add_part(pieces, from, (size_t)(s - from), style, false);
+			add_part(pieces, s + 1, n - 2, style, true);
 			from = s += n;
 		} else if (*s == '<' && tag < TAGS) {
-			add_part(f, from, (size_t)(s - from), style, false);
+			add_part(pieces, from, (size_t)(s - from), style, false);
 			style = (style | tags[tag].on) & ~tags[tag].off;
 			from = s += strlen(tags[tag].tag);
 		} else {
 			s++;
 		}
 	}
-	add_part(f, from, (size_t)(s - from), style, false);
-}
-
-static void
-free_form(struct form *f)
-{
-	for (int i = 0; i < f->count; i++)
-		free(f->parts[i].text);
-	free(f->parts);
-	free(f->raw);
+	add_part(pieces, from, (size_t)(s - from), style, false);
+	f->count = pieces->count;
+	f->parts = arena_alloc(pieces->arena, (size_t)f->count * sizeof(*f->parts));
+	if (f->count)
+		memcpy(f->parts, pieces->parts, (size_t)f->count * sizeof(*f->parts));
+	/* A form of one piece without markup is that piece. */
+	f->raw = f->count == 1 && !f->parts[0].hole && !strcmp(f->parts[0].text, whole)
+		     ? f->parts[0].text
+		     : arena_string(pieces->arena, whole);
 }
 
 /* ---- reading ---- */
@@ -122,22 +133,46 @@ free_form(struct form *f)
 struct trouble {
 	void (*say)(void *ctx, const char *what);
 	void *ctx;
-	const char *file;
-	const char *bytes; /* of the file, to find a key's line */
+	char file[512]; /* that is looked at */
 	int count;
 };
 
-static int
-line_of(const struct trouble *t, const char *key)
+static void
+look_at(struct trouble *t, const char *folder, const char *name)
 {
-	char quoted[160];
+	snprintf(t->file, sizeof(t->file), "%s/%s.json", folder, name);
+}
+
+static char *
+read_file(const char *path)
+{
+	FILE *f = fopen(path, "rb");
+	struct buf b = {.maximum = 4 << 20};
+	char chunk[8192];
+	size_t n;
+
+	if (!f)
+		return NULL;
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_add(&b, chunk, n);
+	fclose(f);
+	if (!b.bytes)
+		b.bytes = memory_new(1);
+	return b.bytes;
+}
+
+static int
+line_of(const char *file, const char *key)
+{
+	char quoted[160], *bytes = read_file(file);
 	const char *at;
 	int line = 1;
 
 	snprintf(quoted, sizeof(quoted), "\"%s\"", key);
-	at = t->bytes ? strstr(t->bytes, quoted) : NULL;
-	for (const char *p = t->bytes; at && p < at; p++)
+	at = bytes ? strstr(bytes, quoted) : NULL;
+	for (const char *p = bytes; at && p < at; p++)
 		line += *p == '\n';
+	free(bytes);
 	return at ? line : 0;
 }
 
@@ -168,27 +203,9 @@ complain(struct trouble *t, const char *key, const char *format, const char *a, 
 		    "\"%s\" addresses one gender; a verbal noun is expected%s", a, b);
 	else
 		snprintf(what, sizeof(what), "%s%s%s", format, a, b);
-	snprintf(whole, sizeof(whole), "%s:%d: %s: %s", t->file, line_of(t, key), key, what);
+	snprintf(whole, sizeof(whole), "%s:%d: %s: %s", t->file, line_of(t->file, key), key, what);
 	t->count++;
 	t->say(t->ctx, whole);
-}
-
-static char *
-read_file(const char *path)
-{
-	FILE *f = fopen(path, "rb");
-	struct buf b = {.maximum = 4 << 20};
-	char chunk[8192];
-	size_t n;
-
-	if (!f)
-		return NULL;
-	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
-		buf_add(&b, chunk, n);
-	fclose(f);
-	if (!b.bytes)
-		b.bytes = memory_new(1);
-	return b.bytes;
 }
 
 static bool
@@ -199,30 +216,31 @@ used_form(const char *language, int form)
 	if (!strcmp(language, "ar"))
 		return true;
 	if (!strcmp(language, "he"))
-		return form == 1 || form == 2 || form == 5;
-	return form == 1 || form == 5;
+		return form == ONE || form == TWO || form == OTHER;
+	return form == ONE || form == OTHER;
 }
 
 static void
-read_entry(struct language *l, struct trouble *t, const char *key, json_t *value)
+read_entry(
+    struct language *l, struct pieces *pieces, struct trouble *t, const char *key, json_t *value)
 {
 	struct entry *e = &l->entries[l->count++];
 	const char *name;
 	json_t *text;
 
-	*e = (struct entry){.key = memory_string(key)};
+	e->key = arena_string(pieces->arena, key);
+	e->form_count = json_is_string(value) ? 1 : FORMS;
+	e->forms = arena_alloc(pieces->arena, (size_t)e->form_count * sizeof(*e->forms));
 	if (json_is_string(value)) {
-		parse_form(&e->forms[5], json_string_value(value));
+		parse_form(pieces, &e->forms[OTHER], json_string_value(value));
 		return;
 	}
-	e->plural = true;
 	if (!json_is_object(value)) {
 		complain(t, key, "type", "", "");
-		parse_form(&e->forms[5], "");
+		parse_form(pieces, &e->forms[OTHER], "");
 		return;
 	}
-	json_object_foreach(value, name, text)
-	{
+	json_object_foreach(value, name, text) {
 		int i = 0;
 
 		while (i < FORMS && strcmp(form_names[i], name))
@@ -230,12 +248,13 @@ read_entry(struct language *l, struct trouble *t, const char *key, json_t *value
 		if (i == FORMS || !json_is_string(text) || !used_form(l->code, i))
 			complain(t, key, "form-unknown", name, "");
 		else
-			parse_form(&e->forms[i], json_string_value(text));
+			parse_form(pieces, &e->forms[i], json_string_value(text));
 	}
 	for (int i = 0; i < FORMS; i++)
 		if (used_form(l->code, i) && !e->forms[i].raw) {
 			complain(t, key, "form", form_names[i], "");
-			parse_form(&e->forms[i], e->forms[5].raw ? e->forms[5].raw : "");
+			parse_form(
+			    pieces, &e->forms[i], e->forms[OTHER].raw ? e->forms[OTHER].raw : "");
 		}
 }
 
@@ -245,10 +264,21 @@ by_key(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key);
 }
 
-static bool
-read_language(struct language *l, const char *folder, const char *code, struct trouble *t)
+/* The files stand in order already; one that does not is put in order. */
+static void
+sort_entries(struct language *l)
 {
-	char path[512];
+	for (size_t i = 1; i < l->count; i++)
+		if (by_key(&l->entries[i - 1], &l->entries[i]) > 0) {
+			qsort(l->entries, l->count, sizeof(*l->entries), by_key);
+			return;
+		}
+}
+
+static bool
+read_language(struct language *l, struct pieces *pieces, const char *folder, const char *code,
+    struct trouble *t)
+{
 	json_error_t error;
 	json_t *root, *value;
 	const char *key;
@@ -257,10 +287,8 @@ read_language(struct language *l, const char *folder, const char *code, struct t
 
 	snprintf(l->code, sizeof(l->code), "%s", code);
 	l->rules = uplrules_open(code, &status);
-	snprintf(path, sizeof(path), "%s/%s.json", folder, code);
-	t->file = path;
-	bytes = read_file(path);
-	t->bytes = bytes;
+	look_at(t, folder, code);
+	bytes = read_file(t->file);
 	if (!bytes) {
 		complain(t, code, "cannot be read; expected a file of words", "", "");
 		return false;
@@ -269,7 +297,7 @@ read_language(struct language *l, const char *folder, const char *code, struct t
 	if (!json_is_object(root)) {
 		char what[700];
 
-		snprintf(what, sizeof(what), "%s:%d: %s", path, root ? 1 : error.line,
+		snprintf(what, sizeof(what), "%s:%d: %s", t->file, root ? 1 : error.line,
 		    root ? "expected one object of keys" : error.text);
 		t->count++;
 		t->say(t->ctx, what);
@@ -277,19 +305,20 @@ read_language(struct language *l, const char *folder, const char *code, struct t
 		free(bytes);
 		return false;
 	}
-	l->entries = memory_new(json_object_size(root) * sizeof(*l->entries));
-	json_object_foreach(root, key, value) if (key[0] != '_') read_entry(l, t, key, value);
+	l->entries = arena_alloc(pieces->arena, json_object_size(root) * sizeof(*l->entries));
+	json_object_foreach(root, key, value)
+		if (key[0] != '_')
+			read_entry(l, pieces, t, key, value);
 	json_decref(root);
 	free(bytes);
-	t->bytes = NULL;
-	qsort(l->entries, l->count, sizeof(*l->entries), by_key);
+	sort_entries(l);
 	return true;
 }
 
 static const struct entry *
 find(const struct language *l, const char *key)
 {
-	struct entry want = {.key = (char *)(uintptr_t)key};
+	struct entry want = {.key = key};
 
 	if (!l->count)
 		return NULL;
@@ -310,7 +339,7 @@ has_hole(const struct form *f, const char *name)
 static bool
 has_hole_anywhere(const struct entry *e, const char *name)
 {
-	for (int i = 0; i < FORMS; i++)
+	for (int i = 0; i < e->form_count; i++)
 		if (has_hole(&e->forms[i], name))
 			return true;
 	return false;
@@ -328,8 +357,8 @@ check_form(
 		if (f->parts[i].hole && strcmp(f->parts[i].text, "n") &&
 		    !has_hole_anywhere(english, f->parts[i].text))
 			complain(t, e->key, "hole-unknown", f->parts[i].text, "");
-	for (int k = 0; k < english->forms[5].count; k++) {
-		const struct part *p = &english->forms[5].parts[k];
+	for (int k = 0; k < english->forms[OTHER].count; k++) {
+		const struct part *p = &english->forms[OTHER].parts[k];
 
 		/* "one" and "two" may say the number as a word. */
 		if (p->hole && strcmp(p->text, "n") && !has_hole(f, p->text))
@@ -338,33 +367,37 @@ check_form(
 }
 
 static void
+check_entry(struct trouble *t, const struct entry *e, const struct entry *english)
+{
+	if (is_plural(e) != is_plural(english))
+		complain(t, e->key, "plural", is_plural(english) ? "plural forms" : "a string", "");
+	for (int k = 0; k < e->form_count; k++)
+		check_form(t, e, &e->forms[k], english);
+}
+
+/* Both stand in order of their keys. */
+static void
 check_language(
     struct trouble *t, const struct language *l, const struct language *english, const char *folder)
 {
-	char path[512], reference[64];
-	char *bytes;
+	char reference[64];
+	size_t i = 0, k = 0;
 
-	snprintf(path, sizeof(path), "%s/%s.json", folder, l->code);
+	look_at(t, folder, l->code);
 	snprintf(reference, sizeof(reference), "%s.json", english->code);
-	t->file = path;
-	t->bytes = bytes = read_file(path);
-	for (size_t i = 0; i < english->count; i++)
-		if (!find(l, english->entries[i].key))
-			complain(t, english->entries[i].key, "missing", reference, "");
-	for (size_t i = 0; i < l->count; i++) {
-		const struct entry *e = &l->entries[i], *en = find(english, e->key);
+	while (i < l->count || k < english->count) {
+		const struct entry *e = &l->entries[i], *en = &english->entries[k];
+		int order = i == l->count ? 1 : k == english->count ? -1 : by_key(e, en);
 
-		if (!en) {
+		if (order < 0)
 			complain(t, e->key, "unknown", reference, "");
-			continue;
-		}
-		if (e->plural != en->plural)
-			complain(t, e->key, "plural", en->plural ? "plural forms" : "a string", "");
-		for (int k = 0; k < FORMS; k++)
-			check_form(t, e, &e->forms[k], en);
+		else if (order > 0)
+			complain(t, en->key, "missing", reference, "");
+		else
+			check_entry(t, e, en);
+		i += order <= 0;
+		k += order >= 0;
 	}
-	free(bytes);
-	t->bytes = NULL;
 }
 
 static bool
@@ -381,27 +414,23 @@ word_edge(const char *text, const char *at, size_t n)
 static void
 check_imperatives(struct trouble *t, const struct words *w, const char *folder)
 {
-	char path[512];
 	char *bytes;
 	json_t *root;
 
-	snprintf(path, sizeof(path), "%s/imperatives.json", folder);
-	bytes = read_file(path);
+	look_at(t, folder, "imperatives");
+	bytes = read_file(t->file);
 	root = bytes ? json_loads(bytes, 0, NULL) : NULL;
 	for (int i = 0; root && i < w->count; i++) {
 		const struct language *l = &w->languages[i];
 		json_t *list = json_object_get(root, l->code), *word;
-		char file[512];
 		size_t k;
 
-		snprintf(file, sizeof(file), "%s/%s.json", folder, l->code);
-		t->file = file;
-		json_array_foreach(list, k, word)
-		{
+		look_at(t, folder, l->code);
+		json_array_foreach(list, k, word) {
 			const char *text = json_string_value(word);
 
 			for (size_t e = 0; text && e < l->count; e++)
-				for (int f = 0; f < FORMS; f++) {
+				for (int f = 0; f < l->entries[e].form_count; f++) {
 					const char *raw = l->entries[e].forms[f].raw, *at;
 
 					at = raw && strncmp(l->entries[e].key, "command.", 8)
@@ -421,10 +450,13 @@ static struct words *
 load(const char *folder, const char *const *languages, struct trouble *t)
 {
 	struct words *w = memory_new(sizeof(*w));
+	struct pieces pieces = {.arena = arena_new()};
 	const struct language *english;
 
+	w->arena = pieces.arena;
 	for (; *languages && w->count < WORDS_LANGUAGES; languages++)
-		read_language(&w->languages[w->count++], folder, *languages, t);
+		read_language(&w->languages[w->count++], &pieces, folder, *languages, t);
+	free(pieces.parts);
 	english = &w->languages[0];
 	for (int i = 0; i < w->count; i++)
 		if (!strcmp(w->languages[i].code, "en"))
@@ -475,18 +507,10 @@ words_free(struct words *w)
 {
 	if (!w)
 		return;
-	for (int i = 0; i < w->count; i++) {
-		struct language *l = &w->languages[i];
-
-		for (size_t k = 0; k < l->count; k++) {
-			for (int f = 0; f < FORMS; f++)
-				free_form(&l->entries[k].forms[f]);
-			free(l->entries[k].key);
-		}
-		free(l->entries);
-		if (l->rules)
-			uplrules_close(l->rules);
-	}
+	for (int i = 0; i < w->count; i++)
+		if (w->languages[i].rules)
+			uplrules_close(w->languages[i].rules);
+	arena_free(w->arena);
 	free(w);
 }
 
@@ -508,8 +532,8 @@ form_of(const struct language *l, const struct entry *e, int64_t n)
 	UErrorCode status = U_ZERO_ERROR;
 	int32_t length;
 
-	if (!e->plural)
-		return &e->forms[5];
+	if (!is_plural(e))
+		return &e->forms[OTHER];
 	length = uplrules_select(l->rules, (double)n, name, 16, &status);
 	for (int i = 0; i < FORMS && U_SUCCESS(status); i++) {
 		bool same = (size_t)length == strlen(form_names[i]);
@@ -519,7 +543,7 @@ form_of(const struct language *l, const struct entry *e, int64_t n)
 		if (same && e->forms[i].raw)
 			return &e->forms[i];
 	}
-	return &e->forms[5];
+	return &e->forms[OTHER];
 }
 
 static void
@@ -581,7 +605,7 @@ words_raw(const struct words *w, const char *language, const char *key)
 {
 	const struct entry *e = find(spoken(w, language), key);
 
-	return e ? e->forms[5].raw : NULL;
+	return e ? e->forms[OTHER].raw : NULL;
 }
 
 bool
