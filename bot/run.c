@@ -28,6 +28,7 @@ enum {
 	TOKEN_MOST = 4096,
 	FETCH_TIMEOUT_MS = 60000,
 	FETCH_REDIRECTS = 5,
+	HEAD_START_MS = 50,
 	LANDING_STEP_MS = 20,
 	LANDING_STEPS = 150,
 	BACKUP_AGAIN_MS = 200,
@@ -48,6 +49,7 @@ struct service {
 	char *backup_file;
 	int backup_tries;
 	int waits;
+	int64_t started_ms; /* steady */
 	bool soon, ready, ending, stopping;
 	int status;
 };
@@ -101,6 +103,13 @@ tick(void *ctx)
 	}
 }
 
+/* People wait behind the first polls; what else is due at the start lets those go first. */
+static bool
+has_head_start(struct service *s)
+{
+	return !engine_tried(s->app->engine) && steady_ms(s) - s->started_ms < HEAD_START_MS;
+}
+
 static void
 wake(void *ctx, int64_t at_ms)
 {
@@ -109,6 +118,10 @@ wake(void *ctx, int64_t at_ms)
 
 	if (s->stopping)
 		return;
+	if (has_head_start(s)) {
+		timer_start(s->timer, HEAD_START_MS);
+		return;
+	}
 	if (at_ms > now) {
 		timer_start(s->timer, at_ms - now);
 		return;
@@ -497,7 +510,6 @@ run_main(struct app *app)
 	struct service s = {.app = app};
 	int status;
 
-	memory_settle();
 	/* A reload that comes before the loop listens has nothing to read again. */
 	signal(SIGHUP, SIG_IGN);
 	status = app_open(app, true);
@@ -512,6 +524,7 @@ run_main(struct app *app)
 	if (notify_journal())
 		log_to(journal_line, NULL);
 	s.loop = loop_new();
+	s.started_ms = steady_ms(&s);
 	s.http = http_new(s.loop, &(struct http_options){.user_agent = "alumhub-bot",
 				      .proxy = conf_has(app->conf, "egress")
 						   ? conf_text(app->conf, "egress", NULL, "socket")

@@ -116,16 +116,39 @@ load_demo(const char *people)
 		die("load-demo");
 }
 
+/* A program that loads the same libraries and does nothing: no start can be quicker. */
+static double
+load_libraries(void)
+{
+	double best = 1e9;
+
+	for (int i = 0; i < 5; i++) {
+		double start = now(), took;
+		pid_t child = fork();
+
+		if (child == 0) {
+			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
+			execl(bot_path, bot_path, "version", (char *)NULL);
+			_exit(127);
+		}
+		waitpid(child, NULL, 0);
+		took = now() - start;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
 static int
 start_and_stop(const char *people)
 {
 	struct cost cost;
-	double start, stop;
+	double start, stop, libraries;
 	int status = 0;
 
 	prepare_folder(1);
 	if (people)
 		load_demo(people);
+	libraries = load_libraries();
 	start = now();
 	bot_start();
 	until_ready();
@@ -134,8 +157,8 @@ start_and_stop(const char *people)
 	for (double end = now() + 1; now() < end;)
 		turn(10);
 	stop = bot_stop(&status);
-	printf("first_poll_ms %.1f cpu_ms %.1f stop_ms %.1f exit %d\n", start * 1000,
-	    cost.cpu_s * 1000, stop * 1000, WEXITSTATUS(status));
+	printf("first_poll_ms %.1f libraries_ms %.1f cpu_ms %.1f stop_ms %.1f exit %d\n", start * 1000,
+	    libraries * 1000, cost.cpu_s * 1000, stop * 1000, WEXITSTATUS(status));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 

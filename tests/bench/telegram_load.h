@@ -348,11 +348,11 @@ bot_files(void)
 static void
 bot_start(void)
 {
-	char command[2 * PATH_MAX];
+	char command[4 * PATH_MAX], conf[PATH_MAX + 16];
 
 	bot_files();
-	snprintf(
-	    command, sizeof(command), "exec %s %s --config %s/bot.ini run", wrap, bot_path, folder);
+	snprintf(conf, sizeof(conf), "%s/bot.ini", folder);
+	snprintf(command, sizeof(command), "exec %s %s --config %s run", wrap, bot_path, conf);
 	bot = fork();
 	if (bot < 0)
 		die("fork");
@@ -360,6 +360,8 @@ bot_start(void)
 		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 		dup2(null, 1);
+		if (!*wrap)
+			execl(bot_path, bot_path, "--config", conf, "run", (char *)NULL);
 		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 		_exit(127);
 	}
