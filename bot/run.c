@@ -95,8 +95,8 @@ tick(void *ctx)
 	s->soon = false;
 	if (s->stopping)
 		return;
-	engine_tick(s->app->engine);
 	say_ready(s);
+	engine_tick(s->app->engine);
 	if (s->ready && engine_refused(s->app->engine)) {
 		s->status = EXIT_REFUSED;
 		loop_stop(s->loop);
@@ -510,6 +510,7 @@ run_main(struct app *app)
 	struct service s = {.app = app};
 	int status;
 
+	memory_settle();
 	/* A reload that comes before the loop listens has nothing to read again. */
 	signal(SIGHUP, SIG_IGN);
 	status = app_open(app, true);

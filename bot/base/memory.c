@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { LEAVES_BYTES = 512 << 10 };
+
 _Noreturn void
 memory_exhausted(void)
 {
@@ -48,24 +50,35 @@ memory_string(const char *string)
 	return memcpy(memory_new(n), string, n);
 }
 
-/* Only segments that nobody may write to: whatever was relocated stays. */
+/* A call costs more than what a small library holds. */
+static void
+pages_leave(uintptr_t from, uintptr_t to)
+{
+	if (to - from >= LEAVES_BYTES)
+		(void)madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+/* Only segments that nobody may write to, which stand side by side: whatever was relocated stays. */
 static int
 segments_leave(struct dl_phdr_info *object, size_t size, void *ctx)
 {
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = 0, to = 0;
 
 	(void)size;
 	(void)ctx;
-	if (!strncmp(object->dlpi_name, "linux-", 6))
-		return 0; /* the kernel's own */
 	for (int i = 0; i < object->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
-		uintptr_t from = (object->dlpi_addr + p->p_vaddr) & ~(page - 1);
-		uintptr_t to = object->dlpi_addr + p->p_vaddr + p->p_memsz;
+		uintptr_t begin = (object->dlpi_addr + p->p_vaddr) & ~(page - 1);
 
-		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			(void)madvise((void *)from, to - from, MADV_DONTNEED);
+		if (p->p_type != PT_LOAD || (p->p_flags & PF_W))
+			continue;
+		if (begin != to) {
+			pages_leave(from, to);
+			from = begin;
+		}
+		to = (object->dlpi_addr + p->p_vaddr + p->p_memsz + page - 1) & ~(page - 1);
 	}
+	pages_leave(from, to);
 	return 0;
 }
 
