@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "core/erasure.h"
 #include "io/control.h"
+#include "store/place.h"
 #include "store/scrub.h"
 #include "store/seal.h"
 
@@ -47,7 +48,7 @@ name_it(struct backup *b, const char *file)
 	struct civil at = civil_from(now_s());
 
 	if (file[0] && file[strlen(file) - 1] == '/')
-		mkdir(file, 0700);
+		place_folder(file);
 	if (stat(file, &st) || !S_ISDIR(st.st_mode)) {
 		snprintf(b->file, sizeof(b->file), "%s", file);
 		return;
@@ -102,7 +103,8 @@ void
 backup_run(void *arg)
 {
 	struct backup *b = arg;
-	const char *database = conf_text(b->app->conf, "bot", NULL, "database");
+	/* Of the first one: a reload frees the others while this thread runs. */
+	const char *database = conf_text(b->app->first_conf, "bot", NULL, "database");
 	const char *damage = db_held_damage(b->held);
 	struct seal_source from = {.name = database,
 	    .ctx = b,
@@ -235,6 +237,15 @@ complain(const char *file, const char *what)
 	return EXIT_FAILED;
 }
 
+/* A status after a complaint. */
+static int
+unable(int status, char *why)
+{
+	fprintf(stderr, "alumhub-bot: %s\n", why);
+	free(why);
+	return status;
+}
+
 static void
 restored_turn(struct turn *t, void *ctx)
 {
@@ -312,11 +323,8 @@ restore_beside(struct app *app, const char *beside, struct restored *r)
 		if (damage)
 			status = complain(app->arguments->file, damage);
 	}
-	if (why) {
-		fprintf(stderr, "alumhub-bot: %s\n", why);
-		free(why);
-		return EXIT_FAILED;
-	}
+	if (why)
+		return unable(EXIT_FAILED, why);
 	if (status == EXIT_DONE)
 		status = admin_engine(app);
 	if (status == EXIT_DONE && !engine_turn(app->engine, restored_turn, r))
@@ -327,8 +335,51 @@ restore_beside(struct app *app, const char *beside, struct restored *r)
 		engine_tick(app->engine);
 	engine_free(app->engine);
 	app->engine = NULL;
+	/* What gets the name of the state is one file, with nothing left in a WAL. */
+	if (status == EXIT_DONE && !db_checkpoint(app->db))
+		status = complain(app->arguments->file, "could not be brought into one file");
 	db_close(app->db);
 	app->db = NULL;
+	return status;
+}
+
+/* SQLite would play the WAL of another state into the one that gets this name. */
+static int
+expect_nothing(const char *database)
+{
+	static const char *const ends[] = {"", "-wal", "-journal"};
+	char name[PATH_MOST + 16];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		snprintf(name, sizeof(name), "%s%s", database, ends[i]);
+		if (!access(name, F_OK))
+			return complain(name, "expected no state there; move it away first, with what "
+					      "ends in -wal and -shm");
+	}
+	return EXIT_DONE;
+}
+
+static int
+restore_locked(struct app *app, const char *database)
+{
+	struct restored r = {.list = app->erased_file};
+	char beside[PATH_MOST], *why = NULL;
+	int status = expect_nothing(database);
+
+	if (status != EXIT_DONE)
+		return status;
+	snprintf(beside, sizeof(beside), "%.2000s.restoring", database);
+	app->seal = seal_open(app->key_file, false, &why);
+	if (!app->seal)
+		return unable(EXIT_CONFIG, why);
+	remove_all(beside);
+	status = restore_beside(app, beside, &r);
+	if (status == EXIT_DONE && rename(beside, database))
+		status = complain(database, strerror(errno));
+	remove_all(beside);
+	place_sync(database);
+	if (status == EXIT_DONE)
+		say_restored(app, &r);
 	return status;
 }
 
@@ -336,27 +387,12 @@ int
 restore_main(struct app *app)
 {
 	const char *database = conf_text(app->conf, "bot", NULL, "database");
-	struct restored r = {.list = app->erased_file};
-	char beside[PATH_MOST], *why = NULL;
-	int status;
+	char *why = NULL;
+	int lock = db_lock(database, &why), status;
 
-	if (!db_is_free(database))
-		return complain(database, "another process holds this state; expected that it was stopped");
-	if (!access(database, F_OK))
-		return complain(database, "expected no state there; move it away first");
-	snprintf(beside, sizeof(beside), "%.2000s.restoring", database);
-	app->seal = seal_open(app->key_file, false, &why);
-	if (!app->seal) {
-		fprintf(stderr, "alumhub-bot: %s\n", why);
-		free(why);
-		return EXIT_CONFIG;
-	}
-	remove_all(beside);
-	status = restore_beside(app, beside, &r);
-	if (status == EXIT_DONE && rename(beside, database))
-		status = complain(database, strerror(errno));
-	remove_all(beside);
-	if (status == EXIT_DONE)
-		say_restored(app, &r);
+	if (lock < 0)
+		return unable(EXIT_FAILED, why);
+	status = restore_locked(app, database);
+	close(lock);
 	return status;
 }

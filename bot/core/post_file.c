@@ -2,6 +2,7 @@
 #include "core/post.h"
 
 #include "core.h"
+#include "store/place.h"
 #include "store/scrub.h"
 
 #include <fcntl.h>
@@ -143,13 +144,15 @@ post_file_lay(struct turn *t, int64_t post)
 	if (!bytes.bytes)
 		return;
 	part = arena_print(t->arena, "%s.part", path);
-	mkdir(arena_print(t->arena, "%s/files", t->engine->o.state_folder), 0700);
+	place_folder(arena_print(t->arena, "%s/files", t->engine->o.state_folder));
 	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	whole = fd >= 0 && write(fd, bytes.bytes, bytes.length) == (ssize_t)bytes.length;
 	if (fd >= 0)
 		close(fd);
-	if (!whole || rename(part, path))
-		turn_fail(t, "post: its file could not be laid below the state folder");
+	if (whole && !rename(part, path))
+		return;
+	scrub_unlink(part);
+	turn_fail(t, "post: its file could not be laid below the state folder");
 }
 
 void

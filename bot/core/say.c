@@ -1,6 +1,8 @@
 /* Saying: words in the reader's language, to the chat of the turn, to other people, edits and
  * toasts. */
 #include "core.h"
+#include "store/place.h"
+#include "store/scrub.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -8,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { HOLES = 16, FAREWELL_MS = 600000 };
@@ -502,23 +503,27 @@ file_new(struct turn *t, const char *name, const void *bytes, size_t length)
 {
 	unsigned char random[9];
 	char *folder = arena_print(t->arena, "%s/files", t->engine->o.state_folder), *path;
-	char whole[PATH_MAX];
+	char absolute[PATH_MAX];
+	bool whole;
 	int fd;
 
 	seal_random(random, sizeof(random));
-	mkdir(folder, 0700);
+	place_folder(folder);
 	/* Absolute, because a path below the state folder means a file that stays (ship.c). */
-	if (folder[0] != '/' && realpath(folder, whole))
-		folder = whole;
+	if (folder[0] != '/' && realpath(folder, absolute))
+		folder = absolute;
 	/* By its owner's number, so that an erasure finds it. */
 	path = arena_print(t->arena, "%s/%lld-%02x%02x%02x%02x%02x%02x-%s", folder,
 	    t->person ? (long long)t->person->id : 0LL, random[0], random[1], random[2], random[3],
 	    random[4], random[5], name);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length)
-		turn_fail(t, "a file could not be written below the state folder");
+	whole = fd >= 0 && write(fd, bytes, length) == (ssize_t)length;
 	if (fd >= 0)
 		close(fd);
+	if (!whole) {
+		scrub_unlink(path);
+		turn_fail(t, "a file could not be written below the state folder");
+	}
 	return path;
 }
 

@@ -8,6 +8,7 @@
 
 #include "parts.h"
 
+#include "store/place.h"
 #include "store/scrub.h"
 
 _Static_assert(sizeof(struct erased) == 32, "an entry has no holes");
@@ -38,7 +39,7 @@ erased_last(const char *path)
 bool
 erased_add(const char *path, const struct erased *entries, size_t count)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = place_open(path);
 	size_t bytes = count * sizeof(*entries);
 	off_t end;
 	bool good;
@@ -49,6 +50,8 @@ erased_add(const char *path, const struct erased *entries, size_t count)
 	end -= end % (off_t)sizeof(*entries);
 	good = pwrite(fd, entries, bytes, end) == (ssize_t)bytes && !fsync(fd);
 	close(fd);
+	if (!end)
+		place_sync(path);
 	return good;
 }
 
@@ -91,16 +94,21 @@ erased_prune(const char *path, int64_t before_day)
 {
 	struct pruning p = {.before_day = before_day, .last = erased_last(path)};
 	char *part = parts_say("%s.part", path);
-	int fd = p.last > 0 ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	int fd = -1;
 	bool good;
 
+	scrub_unlink(part);
+	if (p.last > 0)
+		fd = place_new(part);
 	p.out = fd >= 0 ? fdopen(fd, "wb") : NULL;
 	if (p.out) {
 		erased_each(path, 0, keep_young, &p);
-		good = !fflush(p.out) && !fsync(fd) && p.gone;
+		good = !fflush(p.out) && !ferror(p.out) && !fsync(fd) && p.gone;
 		fclose(p.out);
 		if (!good || rename(part, path))
 			scrub_unlink(part);
+		else
+			place_sync(path);
 	}
 	free(part);
 }

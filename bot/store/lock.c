@@ -12,6 +12,7 @@
 #include "parts.h"
 
 #include "base/memory.h"
+#include "store/place.h"
 
 enum { LOCK_WAIT_MS = 1000, LOCK_STEP_MS = 20 };
 
@@ -55,14 +56,13 @@ lock_wait(int fd)
 	return true;
 }
 
-enum db_open_error
-lock_take(const char *path, int *lock_fd, char **why)
+static enum db_open_error
+lock_file(const char *path, int *lock_fd, char **why)
 {
 	char *file = parts_say("%s.lock", path);
 	enum db_open_error error = DB_OK;
-	int fd;
 
-	*lock_fd = open(file, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
+	*lock_fd = place_open(file);
 	if (*lock_fd < 0) {
 		error = file_refused(file, errno, why);
 	} else if (!lock_wait(*lock_fd)) {
@@ -70,15 +70,37 @@ lock_take(const char *path, int *lock_fd, char **why)
 		    "%s: another process holds this state (lock %s); expected to be alone",
 		    path, file);
 		error = DB_LOCKED;
-	} else {
-		fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-		if (fd < 0)
-			error = file_refused(path, errno, why);
-		else
-			close(fd);
 	}
 	free(file);
 	return error;
+}
+
+enum db_open_error
+lock_take(const char *path, int *lock_fd, char **why)
+{
+	enum db_open_error error = lock_file(path, lock_fd, why);
+	/* It may be a link to where there is more room. */
+	int fd = error == DB_OK ? open(path, O_RDWR | O_CLOEXEC) : -1;
+
+	if (error == DB_OK && fd < 0 && errno == ENOENT)
+		fd = place_new(path);
+	if (error == DB_OK && fd < 0)
+		error = file_refused(path, errno, why);
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+int
+db_lock(const char *path, char **why)
+{
+	int fd = -1;
+
+	if (lock_folder(path, why) == DB_OK && lock_file(path, &fd, why) == DB_OK)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 bool

@@ -1,7 +1,6 @@
 #include "parts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "store/place.h"
 
 enum { PAGES_A_STEP = 128 };
 
@@ -149,7 +149,7 @@ parts_copy(sqlite3 *from, const char *path, const char *vfs, bool verify,
 
 	disk->xDelete(disk, path, 0);
 	if (parts_on_disk(vfs)) {
-		fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+		fd = place_new(path);
 		if (fd < 0)
 			return parts_say("%s: cannot be written: %s", path, strerror(errno));
 		close(fd);

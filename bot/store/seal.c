@@ -2,18 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "parts.h"
 
 #include "base/arena.h"
 #include "base/memory.h"
+#include "store/place.h"
 #include "store/scrub.h"
 
 enum {
@@ -82,19 +81,6 @@ seal_close(struct seal *s)
 	sodium_free(s); /* wipes */
 }
 
-static void
-folder_sync(const char *path)
-{
-	char *copy = memory_string(path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(copy);
-}
-
 static bool
 write_all(int fd, const void *bytes, size_t length)
 {
@@ -142,7 +128,7 @@ key_make(const char *file)
 	int fd;
 
 	unlink(part);
-	fd = open(part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	fd = place_new(part);
 	randombytes_buf(key, sizeof(key));
 	if (fd < 0 || !write_all(fd, key, sizeof(key)) || fsync(fd) || link(part, file))
 		why = parts_say(
@@ -154,7 +140,7 @@ key_make(const char *file)
 		close(fd);
 	unlink(part);
 	if (!why)
-		folder_sync(file);
+		place_sync(file);
 	free(part);
 	return why;
 }
@@ -341,7 +327,7 @@ making_begin(struct making *m, const char *to)
 {
 	*m = (struct making){.to = to, .part = parts_say("%s.part", to)};
 	scrub_unlink(m->part);
-	m->fd = open(m->part, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	m->fd = place_new(m->part);
 	return m->fd < 0 ? parts_say("%s: cannot be written: %s", m->part, strerror(errno)) : NULL;
 }
 
@@ -362,7 +348,7 @@ making_end(struct making *m, char *why)
 	if (why)
 		scrub_unlink(m->part);
 	else
-		folder_sync(m->to);
+		place_sync(m->to);
 	free(m->part);
 	return why;
 }

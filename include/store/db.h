@@ -144,6 +144,8 @@ struct db_options {
 enum db_open_error db_open(struct db **db, const struct db_options *options, char **why);
 /* False: another process holds the lock of that state. */
 bool db_is_free(const char *path);
+/* Holds a state that is not opened, until the descriptor is closed; -1 and *why when another does. */
+int db_lock(const char *path, char **why);
 /* The version of SQLite. */
 const char *db_library(void);
 /* A second, read-only connection for a thread; NULL when it cannot be had. */

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -230,6 +231,90 @@ def backup_restore_refuses_a_state_in_use():
             os.rename(p.path("moved-" + name), p.path(name))
         chat.communicate()
         assert p.knows("noor")
+
+
+def backup_restore_refuses_a_wal_left_behind():
+    """After a kill there is a WAL, and SQLite would play it into whatever gets the state's name."""
+    with Place() as p:
+        p.meet("noor")
+        file = p.backup()
+        p.meet("dana")
+        chat = subprocess.Popen([BOT, "--config", p.ini, "chat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        chat.stdin.write(b"/help\n")
+        chat.stdin.flush()
+        chat.stdout.readline()
+        chat.kill()
+        chat.communicate()
+        assert os.path.getsize(p.database + "-wal")
+        os.rename(p.database, p.path("moved"))
+        p.refuses(file, p.database + "-wal", "expected no state there")
+        assert not os.path.exists(p.database)
+        os.unlink(p.database + "-wal")
+        expect(p.run("restore", file), 0)
+        expect(p.knows("noor", "dana"), "noor")
+
+
+def backup_by_root_leaves_all_to_the_owner():
+    """At a terminal root works on the service's state: what it makes there is the service's."""
+    if os.geteuid():
+        print("# skipped: it has to be root")
+        return
+    with Place() as p:
+        p.meet("noor")
+        file = p.backup()
+        p.lose()
+        os.mkdir(p.path("state"))
+        os.chown(p.path("state"), 65534, 65534)
+        p.ini, p.database = p.path("state.ini"), p.path("state/bot.db")
+        with open(p.ini, "w") as f:
+            f.write("[bot]\ndatabase = state/bot.db\nkey_file = state/key\n")
+        shutil.copy(p.path("key"), p.path("state/key"))
+        os.chown(p.path("state/key"), 65534, 65534)
+        expect(p.run("restore", file), 0)
+        expect(p.run("erase", text="local:noor\n"), 0)
+        expect(p.run("backup", p.path("state/backups/")), 0)
+        old = sqlite3.connect(p.database, isolation_level=None)
+        old.execute("ALTER TABLE account DROP COLUMN late")
+        old.execute("UPDATE schema_version SET version = version - 1 WHERE schema = 'people'")
+        old.close()
+        expect(p.run("status"), 0)
+        found = {os.path.join(at, n): os.lstat(os.path.join(at, n)).st_uid
+                 for at, folders, names in os.walk(p.path("state")) for n in folders + names}
+        assert len(found) == 7, found
+        assert set(found.values()) == {65534}, found
+        os.unlink(p.path("state/key"))
+        for name in glob.glob(p.database + "*"):
+            os.unlink(name)
+        expect(p.run("invite", "--role", "admin"), 0)  # all anew, the key too
+        expect({os.stat(p.path("state/" + n)).st_uid for n in os.listdir(p.path("state"))}, {65534})
+
+
+def backup_ends_well_after_a_reload():
+    """The thread that makes it holds nothing of a configuration that a reload frees."""
+    with World() as (s, b):
+        b.stop()
+        db = sqlite3.connect(b.path("bot.db"))  # large, so that it takes a while
+        db.execute("CREATE TABLE large(content BLOB) STRICT")
+        db.execute("INSERT INTO large VALUES(zeroblob(60000000))")
+        db.commit()
+        db.close()
+        b.start()
+        assert b.ready()
+        for _ in range(2):
+            b.process.send_signal(signal.SIGHUP)
+            assert b.ready()
+        asked = subprocess.Popen([BOT, "--config", b.path("bot.ini"), "backup", os.path.abspath(b.path("backup"))],
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        end = time.monotonic() + 20
+        while not os.path.exists(b.path("backup.part")) and time.monotonic() < end:
+            time.sleep(0.001)
+        b.process.send_signal(signal.SIGHUP)
+        status, seconds = b.stop()
+        asked.communicate()
+        assert status == 0 and seconds < 5, (status, seconds, b.said()[-2000:])
+        assert b.ready()  # of the reload
+        b.start()
+        assert b.ready()
 
 
 def backup_restore_refuses_what_is_too_old():

@@ -295,6 +295,24 @@ def system_credentials_may_be_encrypted():
         start()
 
 
+def system_restored_by_root_is_the_service_s_state():
+    """The drill as the manual says it: stopped, moved away, restored by root, started."""
+    assert answered(ask(3))
+    must("systemctl", "stop", UNIT)
+    must("alumhub-bot", "backup", "/root/backup.sealed")
+    for name in os.listdir("/var/lib/alumhub-bot"):
+        if name.startswith("alumhub.db") and not name.endswith(".erased"):
+            shutil.move("/var/lib/alumhub-bot/" + name, "/root/" + name)
+    said = must("alumhub-bot", "restore", "/root/backup.sealed")
+    assert "is back" in said, said
+    start()
+    assert show("ActiveState") == "active" and answered(ask(3)), journal(0)[-1500:]
+    folder = os.stat("/var/lib/private/alumhub-bot")
+    others = [n for n in os.listdir("/var/lib/alumhub-bot")
+              if os.lstat("/var/lib/alumhub-bot/" + n).st_uid != folder.st_uid]
+    assert not others, others
+
+
 def system_split_bot_has_no_network_and_answers():
     configure("[egress]\n")
     os.makedirs(DROP)
