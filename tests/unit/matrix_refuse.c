@@ -1,80 +1,12 @@
 /* What Matrix' encryption must refuse: forged, replayed, swapped and malformed keys and messages.
  */
-#include "matrix_world.h"
+#include "matrix_pair.h"
 
 #include "transports/matrix_canonical.h"
 #include "transports/matrix_identity.h"
 #include "transports/matrix_megolm.h"
 #include "transports/matrix_olm.h"
 #include "transports/matrix_sign.h"
-#include "transports/matrix_strangers.h"
-
-#define BOT "@bot:h"
-#define NOOR "@noor:h"
-#define EVE "@eve:h"
-#define DAN "@dan:h"
-#define ROOM "!a:h"
-
-static const unsigned char eve_key[32] = "eve";
-
-struct pair {
-	struct world w;
-	struct client bot, noor;
-};
-
-static struct pair *
-pair_open(void)
-{
-	struct pair *p = calloc(1, sizeof(*p));
-
-	world_open(&p->w);
-	client_open(&p->bot, &p->w, BOT, "BOTDEV");
-	client_open(&p->noor, &p->w, NOOR, "NOORDEV");
-	world_room(&p->w, ROOM, true);
-	world_member(&p->w, ROOM, BOT, "join");
-	world_member(&p->w, ROOM, NOOR, "join");
-	client_run(&p->bot);
-	client_run(&p->noor);
-	client_sync(&p->bot);
-	client_sync(&p->noor);
-	return p;
-}
-
-static void
-pair_close(struct pair *p)
-{
-	client_close(&p->bot);
-	client_close(&p->noor);
-	world_close(&p->w);
-	free(p);
-}
-
-static void
-settle(struct pair *p)
-{
-	for (int i = 0; i < 3; i++) {
-		client_sync(&p->bot);
-		client_sync(&p->noor);
-	}
-}
-
-static json_t *
-last_event(struct pair *p)
-{
-	json_t *events = json_object_get(json_object_get(p->w.rooms, ROOM), "t");
-
-	return json_array_get(events, json_array_size(events) - 1);
-}
-
-static enum matrix_reading
-bot_reads(struct pair *p, json_t *event)
-{
-	struct matrix_read read;
-
-	matrix_crypto_read(p->bot.crypto, ROOM, event, p->w.now_ms, &read);
-	json_decref(read.event);
-	return read.how;
-}
 
 /* ---- events of rooms ---- */
 
@@ -160,145 +92,6 @@ matrix_refuse_changed_ciphertext(void **state)
 	assert_int_not_equal(bot_reads(p, event), MATRIX_READ_GOOD);
 	free(body);
 	json_decref(event);
-	pair_close(p);
-}
-
-/* ---- keys that come late, or not at all ---- */
-
-static void
-matrix_late_key(void **state)
-{
-	struct pair *p = pair_open();
-	json_t *box;
-	(void)state;
-
-	client_say(&p->noor, ROOM, "before its key");
-	box = json_incref(json_object_get(p->w.boxes, box_name(BOT, "BOTDEV")));
-	json_object_del(p->w.boxes, box_name(BOT, "BOTDEV"));
-	client_sync(&p->bot);
-	assert_int_equal(json_array_size(p->bot.got), 0);
-	assert_int_equal(matrix_crypto_counts(p->bot.crypto).waiting, 1);
-	client_stop(&p->bot);
-	client_start(&p->bot);
-	client_run(&p->bot);
-	assert_int_equal(p->bot.unreadable, 0);
-	assert_true(matrix_crypto_due_ms(p->bot.crypto) <= p->w.now_ms + 30 * 1000);
-	p->w.now_ms += 31 * 1000;
-	client_run(&p->bot);
-	assert_int_equal(p->bot.unreadable, 1);
-	client_say(&p->noor, ROOM, "another without key");
-	client_sync(&p->bot);
-	p->w.now_ms += 5 * 1000;
-	client_run(&p->bot);
-	assert_int_equal(p->bot.unreadable, 1);
-	json_object_set_new(p->w.boxes, box_name(BOT, "BOTDEV"), box);
-	client_sync(&p->bot);
-	assert_int_equal(json_array_size(p->bot.got), 2);
-	assert_int_equal(matrix_crypto_counts(p->bot.crypto).waiting, 0);
-	assert_int_equal(matrix_crypto_counts(p->bot.crypto).late, 2);
-	pair_close(p);
-}
-
-/* Somebody who floods a room with what nobody can read pushes out nobody else's word that waits. */
-static void
-matrix_late_key_survives_a_flood(void **state)
-{
-	struct pair *p = pair_open();
-	json_t *box;
-	(void)state;
-
-	client_say(&p->noor, ROOM, "before its key");
-	box = json_incref(json_object_get(p->w.boxes, box_name(BOT, "BOTDEV")));
-	json_object_del(p->w.boxes, box_name(BOT, "BOTDEV"));
-	client_sync(&p->bot);
-	for (int i = 0; i < 300; i++) {
-		struct matrix_read read;
-		char id[16];
-		json_t *event;
-
-		snprintf(id, sizeof(id), "$f%d", i);
-		event = json_pack("{s:s,s:s,s:s,s:{s:s,s:s,s:s}}", "type", "m.room.encrypted",
-		    "event_id", id, "sender", EVE, "content", "algorithm", "m.megolm.v1.aes-sha2",
-		    "session_id", id, "ciphertext", "AwgAEpABm6");
-		matrix_crypto_read(p->bot.crypto, "!flood:h", event, p->w.now_ms, &read);
-		assert_int_equal(read.how, MATRIX_READ_WAIT);
-		json_decref(event);
-	}
-	assert_true(matrix_crypto_counts(p->bot.crypto).waiting <= 128);
-	json_object_set_new(p->w.boxes, box_name(BOT, "BOTDEV"), box);
-	client_sync(&p->bot);
-	assert_int_equal(json_array_size(p->bot.got), 1);
-	pair_close(p);
-}
-
-/* Keys often come before the room does. One person's for rooms without end push out their own; who
- * comes with the next is read. */
-static void
-matrix_late_rooms_do_not_use_up_their_keys(void **state)
-{
-	enum { MANY = 26 };
-	struct pair *p = pair_open();
-	char room[24];
-	(void)state;
-
-	for (int i = 0; i < MANY; i++) {
-		snprintf(room, sizeof(room), "!late%d:h", i);
-		world_room(&p->w, room, true);
-		world_member(&p->w, room, NOOR, "join");
-		world_member(&p->w, room, BOT, "invite");
-		client_sync(&p->noor);
-		assert_int_equal(client_say(&p->noor, room, "first"), MATRIX_SEAL_READY);
-		client_sync(&p->bot);
-	}
-	json_array_clear(p->bot.got);
-	for (int i = 0; i < MANY; i += MANY - 1) {
-		snprintf(room, sizeof(room), "!late%d:h", i);
-		world_member(&p->w, room, BOT, "join");
-		client_say(&p->noor, room, "second");
-	}
-	client_sync(&p->bot);
-	assert_int_equal(json_array_size(p->bot.got), 1);
-	assert_string_equal(client_heard(&p->bot), "second");
-	assert_int_equal(matrix_crypto_counts(p->bot.crypto).waiting, 1);
-	pair_close(p);
-}
-
-static void
-matrix_late_key_that_never_comes(void **state)
-{
-	struct pair *p = pair_open();
-	(void)state;
-
-	client_say(&p->noor, ROOM, "lost");
-	json_object_clear(p->w.boxes);
-	client_sync(&p->bot);
-	p->w.now_ms += 40 * 1000;
-	client_run(&p->bot);
-	assert_int_equal(p->bot.unreadable, 1);
-	p->w.now_ms += 3600 * 1000;
-	client_run(&p->bot);
-	assert_int_equal(p->bot.unreadable, 1);
-	assert_int_equal(matrix_crypto_counts(p->bot.crypto).waiting, 0);
-	pair_close(p);
-}
-
-static void
-matrix_withheld_is_said_at_once(void **state)
-{
-	struct pair *p = pair_open();
-	char *session;
-	(void)state;
-
-	client_say(&p->noor, ROOM, "not for you");
-	json_object_clear(p->w.boxes);
-	session = strdup(text_of(json_object_get(last_event(p), "content"), "session_id"));
-	json_object_set_new(p->w.boxes, box_name(BOT, "BOTDEV"),
-	    json_pack("[{s:s,s:s,s:{s:s,s:s,s:s,s:s,s:s}}]", "type", "m.room_key.withheld",
-		"sender", NOOR, "content", "algorithm", "m.megolm.v1.aes-sha2", "code",
-		"m.unverified", "room_id", ROOM, "session_id", session, "sender_key", "x"));
-	client_sync(&p->bot);
-	assert_int_equal(p->bot.unreadable, 1);
-	free(session);
 	pair_close(p);
 }
 
@@ -887,106 +680,6 @@ matrix_mends_once_in_an_hour(void **state)
 }
 
 static void
-count_name(void *ctx, const char *name)
-{
-	(void)name;
-	++*(size_t *)ctx;
-}
-
-/* Whoever may write to our device cannot make it remember without end; who talks with us stays. */
-static size_t
-sessions_kept(struct pair *p)
-{
-	size_t count = 0;
-
-	matrix_state_each(p->bot.crypto->state, "olm/", count_name, &count);
-	return count;
-}
-
-static void
-matrix_strangers_are_bounded(void **state)
-{
-	struct pair *p = pair_open();
-	size_t before;
-	char user[40], curve[40];
-	(void)state;
-
-	client_say(&p->noor, ROOM, "hi");
-	settle(p);
-	assert_string_equal(client_heard(&p->bot), "hi");
-	before = sessions_kept(p);
-	for (int i = 0; i < MATRIX_STRANGERS + 100; i++) {
-		snprintf(user, sizeof(user), "@s%d:evil", i);
-		snprintf(curve, sizeof(curve), "curve %d", i);
-		matrix_state_put_of(p->bot.crypto->state, "olm", curve, json_pack("{s:[]}", "s"));
-		p->bot.crypto->now_ms++;
-		matrix_strangers_device(p->bot.crypto, user, curve);
-	}
-	assert_int_equal(sessions_kept(p), before + MATRIX_STRANGERS);
-	assert_true(matrix_state_has(p->bot.crypto->state, "olm/curve 599"));
-	assert_false(matrix_state_has(p->bot.crypto->state, "olm/curve 0"));
-	settle(p);
-	client_say(&p->noor, ROOM, "still here");
-	client_say(&p->bot, ROOM, "and so are we");
-	settle(p);
-	assert_string_equal(client_heard(&p->bot), "still here");
-	assert_string_equal(client_heard(&p->noor), "and so are we");
-	pair_close(p);
-}
-
-/* Pre-key messages of one person, each of another key. */
-static void
-write_as_new_device(struct pair *p, const char *user)
-{
-	struct matrix_olm *olm = matrix_olm_new();
-	json_t *bot = json_object_get(json_object_get(p->w.keys, BOT), "BOTDEV"), *one;
-	json_t *pool = json_object_get(p->w.fallback, box_name(BOT, "BOTDEV"));
-	const char *ours = text_of(json_object_get(bot, "keys"), "curve25519:BOTDEV");
-	char *session, *body;
-	int type;
-
-	one = json_object_iter_value(json_object_iter(pool));
-	session = matrix_olm_begin(olm, eve_key, ours, text_of(one, "key"));
-	body = matrix_olm_encrypt(&session, eve_key, "{}", &type);
-	json_object_set_new(p->w.boxes, box_name(BOT, "BOTDEV"),
-	    json_pack("[{s:s,s:s,s:{s:s,s:s,s:{s:{s:i,s:s}}}}]", "type", "m.room.encrypted", "sender",
-		user, "content", "algorithm", "m.olm.v1.curve25519-aes-sha2", "sender_key",
-		matrix_olm_curve(olm), "ciphertext", ours, "type", type, "body", body));
-	client_sync(&p->bot);
-	free(session);
-	free(body);
-	matrix_olm_free(olm);
-}
-
-static void
-matrix_stranger_with_ever_new_keys_is_bounded(void **state)
-{
-	struct pair *p = pair_open();
-	size_t before;
-	(void)state;
-
-	client_say(&p->noor, ROOM, "hi");
-	settle(p);
-	before = sessions_kept(p);
-	write_as_new_device(p, EVE);
-	assert_int_equal(sessions_kept(p), before + 1);
-	for (int i = 0; i < 2 * MATRIX_STRANGERS_OF_ONE; i++) {
-		write_as_new_device(p, EVE);
-		write_as_new_device(p, NOOR);
-	}
-	/* Her own device is beside what somebody wrote in her name. */
-	assert_int_equal(sessions_kept(p), before - 1 + 2 * MATRIX_STRANGERS_OF_ONE);
-	client_say(&p->noor, ROOM, "still here");
-	settle(p);
-	client_say(&p->bot, ROOM, "and so are we");
-	settle(p);
-	assert_string_equal(client_heard(&p->noor), "and so are we");
-	matrix_crypto_forget(p->bot.crypto, EVE);
-	assert_int_equal(sessions_kept(p), before - 1 + MATRIX_STRANGERS_OF_ONE);
-	pair_close(p);
-}
-
-static void
 matrix_verification_is_declined(void **state)
 {
 	struct pair *p = pair_open();
@@ -1058,11 +751,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_refuse_forged_sender),
     cmocka_unit_test(matrix_refuse_another_room),
     cmocka_unit_test(matrix_refuse_changed_ciphertext),
-    cmocka_unit_test(matrix_late_key),
-    cmocka_unit_test(matrix_late_key_survives_a_flood),
-    cmocka_unit_test(matrix_late_rooms_do_not_use_up_their_keys),
-    cmocka_unit_test(matrix_late_key_that_never_comes),
-    cmocka_unit_test(matrix_withheld_is_said_at_once),
     cmocka_unit_test(matrix_refuse_device_that_its_owner_did_not_sign),
     cmocka_unit_test(matrix_late_signature),
     cmocka_unit_test(matrix_refuse_text_of_another_room),
@@ -1076,9 +764,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_refuse_low_order_points),
     cmocka_unit_test(matrix_refuse_low_order_inside_messages),
     cmocka_unit_test(matrix_mends_once_in_an_hour),
-    cmocka_unit_test(matrix_strangers_are_bounded),
-	    cmocka_unit_test(matrix_stranger_with_ever_new_keys_is_bounded),
-	    cmocka_unit_test(matrix_verification_is_declined),
+    cmocka_unit_test(matrix_verification_is_declined),
     cmocka_unit_test(matrix_recorded_signatures_hold),
 };
 
