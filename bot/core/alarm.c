@@ -27,11 +27,13 @@ static struct sql drop = {"DELETE FROM alarm WHERE name = ?"};
 static struct sql there = {"SELECT 1 FROM alarm WHERE name = ?"};
 static struct sql all = {"SELECT name, raised, detail FROM alarm ORDER BY name"};
 static struct sql oldest = {"SELECT min(due) FROM delivery WHERE state = 0"};
+static struct sql failing = {
+    "SELECT name, failures FROM job WHERE failures >= ? ORDER BY failures DESC, name LIMIT 1"};
 static struct sql last_backup = {"SELECT content FROM meta WHERE name = 'backup'"};
 struct sql *const alarm_statements[] = {
-    &add, &drop, &there, &all, &oldest, &last_backup, NULL};
+    &add, &drop, &there, &all, &oldest, &last_backup, &failing, NULL};
 
-enum { DAY = 86400, LOOK_MS = 60000 };
+enum { DAY = 86400, LOOK_MS = 60000, CALM_MS = 3600000, JOB_FAILURES = 5 };
 
 struct alarm_to {
 	struct card *(*card)(struct turn *t, const char *language);
@@ -279,16 +281,45 @@ look_backup(struct turn *t)
 	    arena_print(t->arena, "the last one is %lld days old", (long long)days));
 }
 
+/* Its pauses grow: five failures are half an hour. */
+static void
+look_jobs(struct turn *t)
+{
+	struct rows *q = db_query(t->db, &failing, V(JOB_FAILURES));
+	bool bad = db_next(q);
+	const char *detail = bad ? arena_print(t->arena, "%s failed %lld times", db_text(q, 0),
+				       (long long)db_int(q, 1))
+				 : "";
+
+	db_done(q);
+	alarm_when(t, bad, "job", detail);
+}
+
+/* A clock that is set again and again is one alarm, over when nobody set it for an hour. */
+static void
+look_clock(struct turn *t)
+{
+	struct engine *e = t->engine;
+	int64_t steady = e->o.ports.steady_ms(e->o.ports.ctx);
+
+	if (!e->clock_calm_ms)
+		e->clock_calm_ms = steady + CALM_MS;
+	if (steady >= e->clock_calm_ms)
+		alarm_over(t, "clock");
+}
+
 static void
 look_turn(struct turn *t, void *ctx)
 {
 	(void)ctx;
 	look_queue(t);
 	look_backup(t);
+	look_jobs(t);
 	if (!t->engine->o.ports.steady_ms)
 		return; /* the terminal and the simulator have no machine to look after */
 	look_disk(t);
 	look_zones(t);
+	look_clock(t);
 }
 
 static void
@@ -297,8 +328,6 @@ stepped_turn(struct turn *t, void *ctx)
 	long long seconds = *(int64_t *)ctx;
 
 	alarm_raise(t, "clock", arena_print(t->arena, "it was set by %+lld s", seconds));
-	/* What was set is set; there is nothing to wait for. */
-	db_run(t->db, &drop, V("clock"));
 }
 
 /* How far the wall clock moved against one that nobody can set. */
@@ -337,6 +366,7 @@ alarm_look(struct engine *e)
 	if (step) {
 		log_event(LOG_WARNING, "clock.stepped", "seconds=%lld", (long long)step);
 		one_turn(e, stepped_turn, &step);
+		e->clock_calm_ms = e->o.ports.steady_ms(e->o.ports.ctx) + CALM_MS;
 		e->look_ms = 0;
 	}
 	/* With what happens anyway, so that an idle bot sleeps; the hourly job looks too. */

@@ -166,6 +166,7 @@ struct engine {
 	bool work_waits;
 	int64_t look_ms;	/* when alarms are looked for again */
 	int64_t clock_apart_ms; /* the wall clock less the steady one, as last seen */
+	int64_t clock_calm_ms;	/* on the steady one: when a step is over; 0: not known yet */
 	int64_t metrics_ms, metrics_seen; /* not before; the sum of what was counted then */
 	int64_t started_s;
 	int64_t demo; /* how many people are invented; 0: none, the state is real */

@@ -269,7 +269,10 @@ def system_clock_step_goes_on_or_says_why():
             who = ask(3)
             heard, said = answered(who, 30), journal(begin)
             print("# clock %s s: %s" % (step, "answered" if heard else "silent"))
-            assert heard or "clock" in said, "silent after %s: %s" % (step, said[-800:])
+            assert heard, "silent after %s: %s" % (step, said[-800:])
+            assert "clock.stepped" in said, "%s was not noticed: %s" % (step, said[-800:])
+        status = must("alumhub-bot", "status")
+        assert re.search(r"^alarm.clock .*it was set by \+7[12]\d\d s", status, re.M), status
     finally:
         no_drop_ins()
         start()

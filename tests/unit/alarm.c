@@ -2,6 +2,10 @@
  * the metrics file is whole and sleeps when nothing happens. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <sys/statvfs.h>
+
+#include "core/erasure.h"
 #include "core/turn.h"
 
 #include "world.h"
@@ -15,8 +19,25 @@ came(struct turn *t, const struct page *page)
 		page_broken(t, page, "no calendar in it");
 }
 
+static bool failing;
+
+static void
+work_that_fails(struct turn *t)
+{
+	if (failing)
+		turn_fail(t, "probe: it fails");
+}
+
+static void
+order(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	job_at(t, "probe.job", "", t->now, "");
+}
+
 static const struct page_kind kinds[] = {{"agenda", came}, {0}};
-static const struct feature feature_probe = {.name = "probe", .pages = kinds};
+static const struct job jobs[] = {{.name = "probe.job", .run = work_that_fails}, {0}};
+static const struct feature feature_probe = {.name = "probe", .pages = kinds, .jobs = jobs};
 
 #define FEATURE(name) extern const struct feature feature_##name;
 #include "feature_list.h"
@@ -227,10 +248,23 @@ with_a_machine(struct world *w)
 	world_settle(w);
 }
 
+/* Minute by minute, with somebody who says something. */
+static void
+tick_on(struct world *w, int minutes)
+{
+	for (int i = 0; i < minutes; i++) {
+		w->now_ms += 60000;
+		steady += 60000;
+		world_says(w, "noor", "/help");
+		world_settle(w);
+	}
+}
+
 static void
 alarm_of_a_clock_that_was_set(void **state)
 {
 	struct world *w = watched("[ops]\ntzdata_days = 3650\ndisk_percent = 0\n");
+	char *text;
 
 	(void)state;
 	steady = 5000;
@@ -246,22 +280,182 @@ alarm_of_a_clock_that_was_set(void **state)
 	world_says(w, "noor", "/help");
 	world_pass(w, 1);
 	assert_int_equal(heard(w, "it was set by -3600 s"), 1);
-	world_says(w, "noor", "/help");
-	world_pass(w, 61);
+	/* Set again and again: said once, and it stands in the status for as long. */
+	for (int i = 0; i < 5; i++) {
+		w->now_ms += i % 2 ? 600000 : -600000;
+		steady += 60000;
+		world_says(w, "noor", "/help");
+	}
+	assert_int_equal(heard(w, "clock"), 0);
+	text = engine_status(w->engine, true);
+	assert_non_null(strstr(text, "\"alarm.clock\": {\"good\": false"));
+	free(text);
+	tick_on(w, 50);
+	assert_int_equal(heard(w, "clock"), 0);
+	tick_on(w, 12);
+	assert_int_equal(heard(w, "All right again: \u2068clock"), 1);
+	tick_on(w, 70);
 	assert_int_equal(heard(w, "clock"), 0);
 	world_free(w);
 }
 
-static void
-alarm_of_the_disk_and_of_old_zones(void **state)
+/* What the disk says: this file's own in the place of the C library's. */
+static unsigned long disk_free = 50;
+
+int
+statvfs(const char *restrict path, struct statvfs *restrict fs)
 {
-	struct world *w = watched("[ops]\ntzdata_days = 1\ndisk_percent = 90\n");
+	(void)path;
+	*fs = (struct statvfs){.f_blocks = 100, .f_bavail = disk_free};
+	return 0;
+}
+
+static void
+alarm_of_a_disk_that_fills_up(void **state)
+{
+	struct world *w = watched("[ops]\ntzdata_days = 3650\ndisk_percent = 10\n");
 
 	(void)state;
 	steady = 5000;
+	disk_free = 10;
 	with_a_machine(w);
-	assert_int_equal(world_number(w, "SELECT count(*) FROM alarm WHERE name = 'tzdata'"), 1);
-	printf("# disk: %d\n", (int)world_number(w, "SELECT count(*) FROM alarm WHERE name = 'disk'"));
+	tick_on(w, 2);
+	assert_int_equal(heard(w, "disk"), 0);
+	disk_free = 9;
+	tick_on(w, 2);
+	assert_int_equal(heard(w, "Needs a look: \u2068disk\u2069"), 1);
+	disk_free = 3;
+	tick_on(w, 5);
+	assert_int_equal(heard(w, "disk"), 0);
+	disk_free = 40;
+	tick_on(w, 2);
+	assert_int_equal(heard(w, "All right again: \u2068disk"), 1);
+	tick_on(w, 2);
+	assert_int_equal(heard(w, "disk"), 0);
+	world_free(w);
+}
+
+/* tzdata of its own, written so many days before that moment. */
+static void
+zones_of(const char *file, int64_t now_s, int days)
+{
+	const struct timespec times[2] = {{now_s - days * 86400L, 0}, {now_s - days * 86400L, 0}};
+
+	assert_int_equal(utimensat(AT_FDCWD, file, times, 0), 0);
+}
+
+static void
+alarm_of_old_zones(void **state)
+{
+	char folder[] = "build/alarm-zones-XXXXXX", file[64], link[64];
+	struct world *w;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(file, sizeof(file), "%s/tzdata.zi", folder);
+	snprintf(link, sizeof(link), "%s/Asia", folder);
+	assert_int_equal(symlink("/usr/share/zoneinfo/Asia", link), 0);
+	fclose(fopen(file, "w"));
+	world_zones = folder;
+	w = watched("[ops]\ntzdata_days = 30\n");
+	disk_free = 50;
+	steady = 5000;
+	zones_of(file, w->now_ms / 1000, 30);
+	with_a_machine(w);
+	world_forget_sent(w);
+	tick_on(w, 2);
+	assert_int_equal(heard(w, "tzdata"), 0);
+	zones_of(file, w->now_ms / 1000, 31);
+	tick_on(w, 2);
+	assert_int_equal(heard(w, "its newest file is 31 days old"), 1);
+	tick_on(w, 100);
+	assert_int_equal(heard(w, "tzdata"), 0);
+	zones_of(file, w->now_ms / 1000, 1);
+	tick_on(w, 2);
+	assert_int_equal(heard(w, "All right again: \u2068tzdata"), 1);
+	world_free(w);
+	world_zones = NULL;
+	unlink(file);
+	unlink(link);
+	rmdir(folder);
+}
+
+static void
+made(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	erasure_backup_made(t);
+}
+
+static void
+alarm_of_a_backup_that_was_not_made(void **state)
+{
+	struct world *w = watched("[ops]\nbackup_days = 3\n");
+
+	(void)state;
+	world_pass(w, 5 * 86400);
+	assert_int_equal(heard(w, "backup"), 0); /* never made: nobody waits for one */
+	assert_true(engine_turn(w->engine, made, NULL));
+	world_pass(w, 3 * 86400);
+	assert_int_equal(heard(w, "backup"), 0);
+	world_pass(w, 2 * 86400);
+	assert_int_equal(heard(w, "Needs a look: \u2068backup"), 1);
+	world_pass(w, 86400);
+	assert_int_equal(heard(w, "backup"), 0);
+	assert_true(engine_turn(w->engine, made, NULL));
+	world_pass(w, 3700);
+	assert_int_equal(heard(w, "All right again: \u2068backup"), 1);
+	world_free(w);
+}
+
+static void
+alarm_of_a_job_that_fails(void **state)
+{
+	struct world *w = watched("");
+
+	(void)state;
+	failing = true;
+	assert_true(engine_turn(w->engine, order, NULL));
+	for (int i = 0; i < 14; i++)
+		world_pass(w, 60);
+	assert_int_equal(heard(w, "probe.job"), 0);
+	for (int i = 0; i < 120; i++)
+		world_pass(w, 60);
+	assert_int_equal(heard(w, "probe.job failed 5 times"), 1);
+	failing = false;
+	for (int i = 0; i < 120; i++)
+		world_pass(w, 60);
+	assert_int_equal(heard(w, "All right again: \u2068job"), 1);
+	world_free(w);
+}
+
+/* A round whose step is not taken for two days. */
+static void
+stuck(struct turn *t, void *ctx)
+{
+	static struct sql put = {"INSERT OR REPLACE INTO meeting_round(id, opened, state, pass, at, ends)"
+				 " VALUES(1, ?1, ?2, 1, ?1, ?1)"};
+
+	db_run(t->db, &put, V(t->now, *(int64_t *)ctx));
+}
+
+static void
+alarm_of_a_round_that_was_missed(void **state)
+{
+	struct world *w = watched("");
+	int64_t gathering = 1, over = 6;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, stuck, &gathering));
+	world_pass(w, 86400);
+	assert_int_equal(heard(w, "matching.round"), 0);
+	world_pass(w, 90000);
+	assert_int_equal(heard(w, "pass 1, step 1 is late"), 1);
+	world_pass(w, 90000);
+	assert_int_equal(heard(w, "matching.round"), 0);
+	assert_true(engine_turn(w->engine, stuck, &over));
+	world_pass(w, 3700);
+	assert_int_equal(heard(w, "All right again: \u2068matching.round"), 1);
 	world_free(w);
 }
 
@@ -309,7 +503,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(alarm_of_a_network_that_is_down_waits),
     cmocka_unit_test(alarm_of_a_queue_that_does_not_drain),
     cmocka_unit_test(alarm_of_a_clock_that_was_set),
-    cmocka_unit_test(alarm_of_the_disk_and_of_old_zones),
+    cmocka_unit_test(alarm_of_a_disk_that_fills_up),
+    cmocka_unit_test(alarm_of_old_zones),
+    cmocka_unit_test(alarm_of_a_backup_that_was_not_made),
+    cmocka_unit_test(alarm_of_a_job_that_fails),
+    cmocka_unit_test(alarm_of_a_round_that_was_missed),
     cmocka_unit_test(alarm_metrics_are_whole_and_sleep),
 };
 
