@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,10 +27,15 @@ enum { PATH_MOST = 2100, HOLD_TRIES = 50, HOLD_PAUSE_MS = 100, DAY = 86400, NAME
 #define NAME_START "alumhub-"
 #define NAME_END ".sealed"
 
+/* Where it goes. `folder` is "" when a file was named. */
+struct target {
+	char file[PATH_MOST], folder[PATH_MOST];
+};
+
 struct backup {
 	struct app *app;
 	struct db *held;
-	char file[PATH_MOST], folder[PATH_MOST]; /* folder: "" when a file was named */
+	struct target to;
 	char *why;
 	int64_t bytes;
 };
@@ -42,7 +48,7 @@ now_s(void)
 
 /* A folder gets a name with the moment in it; "folder/" is made when it is missing. */
 static void
-name_it(struct backup *b, const char *file)
+name_it(struct target *to, const char *file)
 {
 	struct stat st;
 	struct civil at = civil_from(now_s());
@@ -50,16 +56,25 @@ name_it(struct backup *b, const char *file)
 	if (file[0] && file[strlen(file) - 1] == '/')
 		place_folder(file);
 	if (stat(file, &st) || !S_ISDIR(st.st_mode)) {
-		snprintf(b->file, sizeof(b->file), "%s", file);
+		snprintf(to->file, sizeof(to->file), "%s", file);
 		return;
 	}
-	snprintf(b->folder, sizeof(b->folder), "%s", file);
-	snprintf(b->file, sizeof(b->file), "%.2000s/" NAME_START "%04lld%02d%02dT%02d%02d%02dZ" NAME_END,
-	    file, (long long)at.year, at.month, at.day, at.hour, at.minute, at.second);
+	snprintf(to->folder, sizeof(to->folder), "%s", file);
+	for (size_t n = strlen(to->folder); n > 1 && to->folder[n - 1] == '/'; n--)
+		to->folder[n - 1] = 0;
+	snprintf(to->file, sizeof(to->file), "%.2000s/" NAME_START "%04lld%02d%02dT%02d%02d%02dZ" NAME_END,
+	    to->folder, (long long)at.year, at.month, at.day, at.hour, at.minute, at.second);
 }
 
 static void
-mark_turn(struct turn *t, void *ctx)
+begins_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	erasure_backup_begins(t);
+}
+
+static void
+made_turn(struct turn *t, void *ctx)
 {
 	(void)ctx;
 	erasure_backup_made(t);
@@ -71,13 +86,13 @@ backup_begin(struct app *app, const char *file)
 	struct backup *b;
 	struct db *held;
 
-	engine_turn(app->engine, mark_turn, NULL);
+	engine_turn(app->engine, begins_turn, NULL);
 	held = db_hold(app->db);
 	if (!held)
 		return NULL;
 	b = memory_new(sizeof(*b));
 	*b = (struct backup){.app = app, .held = held};
-	name_it(b, file);
+	name_it(&b->to, file);
 	return b;
 }
 
@@ -117,9 +132,9 @@ backup_run(void *arg)
 	else if (from.length < 0)
 		b->why = sentence(database, "cannot be read");
 	else
-		b->why = seal_pour(b->app->seal, &from, b->file);
+		b->why = seal_pour(b->app->seal, &from, b->to.file);
 	if (!b->why)
-		b->why = seal_compare(b->app->seal, b->file, &from);
+		b->why = seal_compare(b->app->seal, b->to.file, &from);
 }
 
 static int
@@ -137,11 +152,13 @@ is_ours(const char *name)
 	       !strcmp(name + n - strlen(NAME_END), NAME_END);
 }
 
-/* Older than its retention, or one too many; the newest always stays. */
+/* Of a folder: older than their retention, or too many; the newest always stays. */
 static int
-expire(const char *folder, int64_t most, int64_t before)
+expire(const struct conf *conf, const char *folder)
 {
-	DIR *dir = opendir(folder);
+	int64_t most = conf_number(conf, "ops", NULL, "backups");
+	int64_t before = now_s() - DAY * conf_number(conf, "retention", NULL, "backup");
+	DIR *dir = folder[0] ? opendir(folder) : NULL;
 	struct dirent *e;
 	char *names[NAMES], path[PATH_MOST + 260];
 	struct stat st;
@@ -167,17 +184,19 @@ expire(const char *folder, int64_t most, int64_t before)
 int
 backup_end(struct backup *b, struct buf *reply)
 {
-	const struct conf *conf = b->app->conf;
 	int status = b->why ? EXIT_FAILED : EXIT_DONE, gone = 0;
 
 	db_close(b->held);
-	if (!b->why && b->folder[0])
-		gone = expire(b->folder, conf_number(conf, "ops", NULL, "backups"),
-		    now_s() - DAY * conf_number(conf, "retention", NULL, "backup"));
+	if (!b->why) {
+		gone = expire(b->app->conf, b->to.folder);
+		/* None when the service ends meanwhile. */
+		if (b->app->engine)
+			engine_turn(b->app->engine, made_turn, NULL);
+	}
 	if (b->why)
 		buf_print(reply, "alumhub-bot: %s\n", b->why);
 	else
-		buf_print(reply, "%s: %lld bytes of state, sealed and read back%s", b->file,
+		buf_print(reply, "%s: %lld bytes of state, sealed and read back%s", b->to.file,
 		    (long long)b->bytes, gone ? "" : "\n");
 	if (gone)
 		buf_print(reply, "; %d older removed\n", gone);
@@ -207,11 +226,68 @@ backup_here(struct app *app, const char *file, struct buf *reply)
 	return backup_end(b, reply);
 }
 
+/* True when the service sees it where we do: a file, or a folder that may not be there yet. */
+static bool
+is_below(const char *file, const char *folder)
+{
+	char *copy = memory_string(file), *above = realpath(folder, NULL), *in;
+	size_t n = above ? strlen(above) : 0;
+	bool below;
+
+	in = realpath(dirname(copy), NULL);
+	below = above && in && !strncmp(in, above, n) && (!in[n] || in[n] == '/');
+	free(in);
+	free(above);
+	free(copy);
+	return below;
+}
+
+/* `said` is what the service said of `made`: it is said of what has its name now. */
+static int
+carry_on(struct app *app, const char *made, const char *file, const struct buf *said, struct buf *reply)
+{
+	struct target to = {.folder = ""};
+	char *why;
+
+	name_it(&to, file);
+	why = seal_carry(made, to.file);
+	if (why) {
+		buf_print(reply, "alumhub-bot: %s\n", why);
+		free(why);
+		return EXIT_FAILED;
+	}
+	expire(app->conf, to.folder);
+	buf_string(reply, to.file);
+	buf_string(reply, said->length > strlen(made) ? said->bytes + strlen(made) : "\n");
+	return EXIT_DONE;
+}
+
+/* The service may write below its state alone, and its /tmp is another one: it makes the file there,
+ * and we carry it on. -1: it does not answer. */
+static int
+ask_and_carry(struct app *app, const char *control, const char *file, struct buf *reply)
+{
+	char line[CONTROL_LINE_MAX];
+	const char *made = line + strlen("backup ");
+	struct buf said = {.maximum = CONTROL_ASK_MAX};
+	int status;
+
+	snprintf(line, sizeof(line), "backup %.1900s.carry-%d",
+	    conf_text(app->conf, "bot", NULL, "database"), (int)getpid());
+	status = control_ask(control, line, BACKUP_MOST_MS, &said);
+	if (status == EXIT_DONE)
+		status = carry_on(app, made, file, &said, reply);
+	else if (status > 0)
+		buf_string(reply, said.bytes ? said.bytes : "");
+	buf_free(&said);
+	return status;
+}
+
 int
 backup_main(struct app *app)
 {
 	char line[CONTROL_LINE_MAX], folder[PATH_MOST] = "", control[PATH_MOST];
-	const char *file = app->arguments->file;
+	const char *file = app->arguments->file, *whole = line + strlen("backup ");
 	struct buf reply = {.maximum = CONTROL_ASK_MAX};
 	int status = -1;
 
@@ -220,9 +296,11 @@ backup_main(struct app *app)
 	snprintf(line, sizeof(line), "backup %s%s%.1900s", folder, *folder ? "/" : "", file);
 	snprintf(control, sizeof(control), "%s/control", app->state_folder);
 	if (!access(control, F_OK))
-		status = control_ask(control, line, BACKUP_MOST_MS, &reply);
+		status = is_below(whole, app->state_folder)
+			     ? control_ask(control, line, BACKUP_MOST_MS, &reply)
+			     : ask_and_carry(app, control, whole, &reply);
 	if (status < 0)
-		status = backup_here(app, line + strlen("backup "), &reply);
+		status = backup_here(app, whole, &reply);
 	fputs(reply.bytes ? reply.bytes : "", status == EXIT_DONE ? stdout : stderr);
 	buf_free(&reply);
 	return status;

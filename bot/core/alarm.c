@@ -29,7 +29,7 @@ static struct sql all = {"SELECT name, raised, detail FROM alarm ORDER BY name"}
 static struct sql oldest = {"SELECT min(due) FROM delivery WHERE state = 0"};
 static struct sql failing = {
     "SELECT name, failures FROM job WHERE failures >= ? ORDER BY failures DESC, name LIMIT 1"};
-static struct sql last_backup = {"SELECT content FROM meta WHERE name = 'backup'"};
+static struct sql last_backup = {"SELECT content FROM meta WHERE name = 'backup.made'"};
 struct sql *const alarm_statements[] = {
     &add, &drop, &there, &all, &oldest, &last_backup, &failing, NULL};
 

@@ -142,18 +142,30 @@ erasure_prune(struct turn *t)
 		return;
 	t->engine->folders_read = t->now / (DAY / 4);
 	scrub_folder(files_folder(t), "", t->now - FILE_DAYS * DAY);
+	if (!name)
+		return;
 	/* The copy that a migration made is a backup like any other. */
-	if (name)
-		scrub_folder(t->engine->o.state_folder,
-		    arena_print(t->arena, "%s.before-", name + 1), t->now - days * DAY);
+	scrub_folder(t->engine->o.state_folder, arena_print(t->arena, "%s.before-", name + 1),
+	    t->now - days * DAY);
+	/* A backup whose way to another disk was cut short. */
+	scrub_folder(t->engine->o.state_folder, arena_print(t->arena, "%s.carry-", name + 1),
+	    t->now - FILE_DAYS * DAY);
 }
 
 /* ---- backup and restore ---- */
 
 void
-erasure_backup_made(struct turn *t)
+erasure_backup_begins(struct turn *t)
 {
 	meta_keep(t, "backup", t->now);
+	if (!meta_number(t->db, "backup.made"))
+		erasure_backup_made(t);
+}
+
+void
+erasure_backup_made(struct turn *t)
+{
+	meta_keep(t, "backup.made", t->now);
 }
 
 struct again {

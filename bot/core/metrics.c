@@ -11,7 +11,7 @@
 static struct sql queue = {"SELECT count(*), min(due) FROM delivery WHERE state = 0"};
 static struct sql doubt = {"SELECT count(*) FROM delivery WHERE state = 5"};
 static struct sql pages = {"SELECT name, key, came, failures FROM page ORDER BY name, key"};
-static struct sql backup = {"SELECT content FROM meta WHERE name = 'backup'"};
+static struct sql backup = {"SELECT content FROM meta WHERE name = 'backup.made'"};
 struct sql *const metrics_statements[] = {&queue, &doubt, &pages, &backup, NULL};
 
 enum { EVERY_MS = 15000 };
@@ -66,7 +66,7 @@ queues(struct turn *t, struct buf *b)
 	    db_number(t->db, &doubt, NONE, 0));
 	value(b, "start_time_seconds", "gauge", "When the service started.", t->engine->started_s);
 	if (made)
-		value(b, "backup_time_seconds", "gauge", "When the last backup was made.",
+		value(b, "backup_time_seconds", "gauge", "When the last backup was made, or the first one tried.",
 		    strtoll(made, NULL, 10));
 }
 

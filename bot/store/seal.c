@@ -508,6 +508,44 @@ seal_compare(const struct seal *s, const char *sealed, const struct seal_source 
 	return why;
 }
 
+static char *
+carry(struct chunks *c, int from, const char *name, const struct making *m)
+{
+	ssize_t n;
+
+	while ((n = read_all(from, c->plain, FILE_CHUNK)) > 0)
+		if (!write_all(m->fd, c->plain, (size_t)n))
+			return making_failed(m);
+	if (n < 0 || lseek(from, 0, SEEK_SET) || lseek(m->fd, 0, SEEK_SET))
+		return parts_say("%s: cannot be read: %s", name, strerror(errno));
+	do {
+		n = read_all(from, c->plain, FILE_CHUNK);
+		if (n < 0 || read_all(m->fd, c->sealed, FILE_CHUNK) != n ||
+		    memcmp(c->plain, c->sealed, (size_t)n))
+			return parts_say("%s: is not what was written", m->part);
+	} while (n > 0);
+	return NULL;
+}
+
+char *
+seal_carry(const char *from, const char *to)
+{
+	struct chunks *c = chunks_new();
+	struct making m;
+	char *why = making_begin(&m, to);
+	int fd = open(from, O_RDONLY | O_CLOEXEC);
+
+	if (!why)
+		why = fd < 0 ? parts_say("%s: cannot be read: %s", from, strerror(errno))
+			     : carry(c, fd, from, &m);
+	if (fd >= 0)
+		close(fd);
+	chunks_free(c);
+	why = making_end(&m, why);
+	scrub_unlink(from);
+	return why;
+}
+
 /* ---- randomness ---- */
 
 /* The kernel is asked for a page at a time: a system call for each nonce costs more than sealing. */

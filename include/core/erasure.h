@@ -10,7 +10,9 @@
 
 #include "core/turn.h"
 
-/* The moment of a backup goes into the state itself, so that a restore knows its age. */
+/* The moment of a backup goes into the state itself before it is copied, so that a restore knows its
+ * age. One that fails is none: the alarm waits on since the last that was made, or the first tried. */
+void erasure_backup_begins(struct turn *t);
 void erasure_backup_made(struct turn *t);
 
 struct restored {

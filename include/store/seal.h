@@ -54,6 +54,8 @@ struct seal_source {
 char *seal_pour(const struct seal *seal, const struct seal_source *from, const char *to);
 /* Reads it back to its end, byte for byte against the source, and writes nothing. */
 char *seal_compare(const struct seal *seal, const char *sealed, const struct seal_source *with);
+/* A sealed file to another disk: read back there before the first one goes. */
+char *seal_carry(const char *from, const char *to);
 /* Opened again; nothing is left at `to` when it is damaged or of another key. */
 char *seal_unfile(const struct seal *seal, const char *from, const char *to);
 

@@ -289,6 +289,24 @@ def backup_by_root_leaves_all_to_the_owner():
         expect({os.stat(p.path("state/" + n)).st_uid for n in os.listdir(p.path("state"))}, {65534})
 
 
+def backup_goes_where_the_service_may_not_write():
+    """Made below the state and carried on by whoever asked: /tmp of a service is not ours."""
+    with World() as (s, b), tempfile.TemporaryDirectory() as other:
+        for who in range(100, 105):
+            s.say(who, "/help")
+        assert s.wait(lambda: all(s.ledger(who) for who in range(100, 105)))
+        file = os.path.join(other, "backup")
+        for to, found in ((file, file), (other + "/all/", other + "/all/alumhub-*.sealed")):
+            done = b.command("backup", to)
+            assert done.returncode == 0 and "sealed and read back" in done.stdout, done.stdout
+            expect(len(glob.glob(found)), 1)
+            assert done.stdout.startswith(glob.glob(found)[0] + ": "), done.stdout
+            assert sealed.unseal(KEY, open(glob.glob(found)[0], "rb").read()).startswith(PLAIN)
+        done = b.command("backup", other + "/nowhere/backup")
+        assert done.returncode == 1 and "nowhere" in done.stdout and "cannot be written" in done.stdout, done.stdout
+        expect(glob.glob(b.path("*carry*")), [])
+
+
 def backup_ends_well_after_a_reload():
     """The thread that makes it holds nothing of a configuration that a reload frees."""
     with World() as (s, b):

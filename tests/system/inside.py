@@ -301,6 +301,12 @@ def system_credentials_may_be_encrypted():
 def system_restored_by_root_is_the_service_s_state():
     """The drill as the manual says it: stopped, moved away, restored by root, started."""
     assert answered(ask(3))
+    # By root beside the confined service, into places that it does not see: its /tmp is another one.
+    for path in ("/tmp/backup.sealed", "/root/backup.sealed"):
+        said = must("alumhub-bot", "backup", path)
+        assert said.startswith(path + ": ") and os.path.getsize(path) > 4096, said
+    must("systemctl", "start", "alumhub-bot-backup.service")
+    assert os.listdir("/var/lib/alumhub-bot/backups"), "none by the timer's unit"
     must("systemctl", "stop", UNIT)
     must("alumhub-bot", "backup", "/root/backup.sealed")
     for name in os.listdir("/var/lib/alumhub-bot"):
