@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -381,6 +382,57 @@ remove_scratch(const char *folder)
 	rmdir(folder);
 }
 
+/* Where something is to be said, on a network that is not switched on. */
+static void
+check_place(const struct conf *conf, const char *section, const char *name, const char *key,
+    struct checking *c)
+{
+	const char *place = conf_text(conf, section, name, key);
+	char network[32] = "";
+
+	if (!place)
+		return;
+	snprintf(network, sizeof(network), "%.*s", (int)strcspn(place, ":"), place);
+	if ((!strcmp(network, "telegram") || !strcmp(network, "matrix")) && conf_has(conf, network))
+		return;
+	fprintf(stderr, "alumhub-bot: [%s%s%s] %s: expected a network that the file switches on, not %s\n",
+	    section, name ? " " : "", name ? name : "", key, network);
+	c->wrong++;
+}
+
+static void
+check_places(const struct conf *conf, struct checking *c)
+{
+	const char *name;
+
+	check_place(conf, "ops", NULL, "room", c);
+	for (int i = 0; (name = conf_name(conf, "room", i)); i++)
+		check_place(conf, "room", name, "address", c);
+}
+
+/* Said, and not wrong: a credential comes into its place only when the service starts. */
+static void
+note_secret(const char *file)
+{
+	struct stat st;
+
+	if (!file || stat(file, &st))
+		return;
+	if (st.st_mode & (S_IROTH | S_IWOTH))
+		fprintf(stderr, "alumhub-bot: %s: everybody on this machine may read or write it; expected mode "
+				"0600\n",
+		    file);
+}
+
+static void
+note_secrets(const struct app *app)
+{
+	note_secret(app->key_file);
+	note_secret(conf_text(app->conf, "telegram", NULL, "token_file"));
+	note_secret(conf_text(app->conf, "matrix", NULL, "access_token_file"));
+	note_secret(conf_text(app->conf, "matrix", NULL, "password_file"));
+}
+
 /* Nothing of the state is touched: the schema is made anew in a scratch folder. */
 int
 check_main(struct app *app)
@@ -413,6 +465,8 @@ check_main(struct app *app)
 			c.wrong++;
 		}
 	}
+	check_places(app->conf, &c);
+	note_secrets(app);
 	hosts_free(egress_hosts(app->conf, &why));
 	if (why) {
 		fprintf(stderr, "alumhub-bot: %s: [egress] %s\n", app->arguments->config, why);

@@ -106,6 +106,62 @@ def service_every_command_is_in_the_manual_and_completes():
     assert done.stdout == "load-demo\n", done.stdout
 
 
+def service_command_check_knows_what_is_documented():
+    """Every section and key that `check` names stands in the example and in the manual."""
+    example = open("config/alumhub-bot.ini.example").read()
+    manual = open("config/man/alumhub-bot.ini.5").read().replace("\\-", "-")
+
+    def expected(text):
+        with tempfile.NamedTemporaryFile("w", suffix=".ini") as f:
+            f.write(text)
+            f.flush()
+            done = run(BOT, "--config", f.name, "check")
+        assert done.returncode == 78 and "expected one of: " in done.stdout, done.stdout
+        return done.stdout.split("expected one of: ")[1].split()
+
+    count, missing = 0, []
+    for section in expected("[nonsense]\n"):
+        named = section in ("podcast", "calendar", "room")
+        for key in expected("[%s%s]\nnonsense = 1\n" % (section, " x" if named else "")):
+            count += 1
+            part = re.search(r"(?ms)^(?:; )?\[%s\b.*?(?=^(?:; )?\[|\Z)" % section, example)
+            if not part or not re.search(r"(?m)^(?:; )?%s = " % key, part[0]):
+                missing.append("example: [%s] %s" % (section, key))
+            part = re.search(r"(?ms)^\.SS [^\n]*\[%s\b.*?(?=^\.S[SH]|\Z)" % section, manual)
+            if not part or not re.search(r"\b%s\b" % key, part[0]):
+                missing.append("manual: [%s] %s" % (section, key))
+    assert not missing and count > 50, (count, missing)
+    # With every comment taken away it is still a configuration.
+    whole = re.sub(r"(?m)^; (?=\[|\w+ = )", "", example)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/all.ini", "w") as f:
+            f.write(re.sub(r"(?m)^(words|partners|disclaimer) = .*", "", whole))
+        done = run(BOT, "--config", folder + "/all.ini", "check")
+        assert done.returncode == 0, done.stdout
+
+
+def service_command_check_looks_at_rooms_and_secrets():
+    with tempfile.TemporaryDirectory() as folder:
+        def check(more, mode):
+            with open(folder + "/bot.ini", "w") as f:
+                f.write("[bot]\ndatabase = bot.db\nkey_file = key\n[telegram]\ntoken_file = token\n" + more)
+            for name in ("key", "token"):
+                with open(os.path.join(folder, name), "w") as f:
+                    f.write("0123456789abcdef0123456789abcdef")
+                os.chmod(os.path.join(folder, name), mode)
+            return run(BOT, "--config", folder + "/bot.ini", "check")
+
+        done = check("[ops]\nroom = telegram:-1001\n[room a]\naddress = telegram:-5\n", 0o600)
+        assert done.returncode == 0 and "expected" not in done.stdout, done.stdout
+        done = check("[ops]\nroom = telegramm:-1001\n[room a]\naddress = matrix:!a:example.org\n", 0o640)
+        assert done.returncode == 78 and "0600" not in done.stdout, done.stdout
+        assert "[ops] room: expected a network" in done.stdout and "[room a] address: expected" in done.stdout, done.stdout
+        done = check("", 0o644)
+        assert done.returncode == 0, done.stdout
+        assert all("%s/%s: everybody on this machine" % (folder, n) in done.stdout for n in ("key", "token")), done.stdout
+        assert not os.path.exists(folder + "/bot.db")
+
+
 def service_command_usage_is_strict():
     """64, a word of what was wrong and the usage; and an answer that went nowhere is a failure."""
     for words, why in ((("version", "x"), "no word belongs behind version"), (("schema", "x"), "no word"),
