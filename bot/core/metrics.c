@@ -29,6 +29,19 @@ value(struct buf *b, const char *name, const char *type, const char *help, int64
 	buf_print(b, "alumhub_%s %lld\n", name, (long long)number);
 }
 
+/* A name comes from the configuration and may hold anything. */
+static void
+labelled(struct buf *b, const char *name, const char *label, const char *text, int64_t number)
+{
+	buf_print(b, "alumhub_%s{%s=\"", name, label);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			buf_string(b, "\\");
+		buf_add(b, text, 1);
+	}
+	buf_print(b, "\"} %lld\n", (long long)number);
+}
+
 static void
 counters(struct buf *b, const struct engine_counts *c)
 {
@@ -46,8 +59,7 @@ counters(struct buf *b, const struct engine_counts *c)
 	value(b, "said_total", "counter", "Messages that were queued.", c->said);
 	family(b, "ended_total", "counter", "Messages by their fate.");
 	for (size_t i = 0; i < sizeof(fates) / sizeof(*fates); i++)
-		buf_print(b, "alumhub_ended_total{fate=\"%s\"} %lld\n", fates[i].name,
-		    (long long)fates[i].n);
+		labelled(b, "ended_total", "fate", fates[i].name, fates[i].n);
 }
 
 static void
@@ -75,8 +87,8 @@ networks(struct engine *e, struct buf *b)
 {
 	family(b, "network_up", "gauge", "1 when the network is reached.");
 	for (int i = 0; i < e->network_count; i++)
-		buf_print(b, "alumhub_network_up{network=\"%s\"} %d\n",
-		    e->networks[i].transport->name, e->networks[i].health == HEALTH_GOOD);
+		labelled(b, "network_up", "network", e->networks[i].transport->name,
+		    e->networks[i].health == HEALTH_GOOD);
 }
 
 static void
@@ -86,19 +98,19 @@ feeds(struct turn *t, struct buf *b)
 
 	family(b, "page_failures", "gauge", "Polls in a row that brought nothing usable.");
 	while (db_next(q))
-		buf_print(b, "alumhub_page_failures{page=\"%s.%s\"} %lld\n", db_text(q, 0),
-		    db_text(q, 1), (long long)db_int(q, 3));
+		labelled(b, "page_failures", "page",
+		    arena_print(t->arena, "%s.%s", db_text(q, 0), db_text(q, 1)), db_int(q, 3));
 	q = db_query(t->db, &pages, NONE);
 	family(b, "page_time_seconds", "gauge", "When the feed or calendar last came.");
 	while (db_next(q))
-		buf_print(b, "alumhub_page_time_seconds{page=\"%s.%s\"} %lld\n", db_text(q, 0),
-		    db_text(q, 1), (long long)db_int(q, 2));
+		labelled(b, "page_time_seconds", "page",
+		    arena_print(t->arena, "%s.%s", db_text(q, 0), db_text(q, 1)), db_int(q, 2));
 }
 
 static void
 one_alarm(void *ctx, const char *name, int64_t raised)
 {
-	buf_print(ctx, "alumhub_alarm{name=\"%s\"} %lld\n", name, (long long)raised);
+	labelled(ctx, "alarm", "name", name, raised);
 }
 
 /* Under its name only when it is whole; a file of yesterday is better than half a one. */

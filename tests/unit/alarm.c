@@ -473,6 +473,13 @@ alarm_of_a_round_that_was_missed(void **state)
 /* ---- metrics ---- */
 
 static void
+want_quoted(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	page_want(t, "agenda", "a \"b\\c", "https://example.org/c.ics", 3600);
+}
+
+static void
 alarm_metrics_are_whole_and_sleep(void **state)
 {
 	struct world *w;
@@ -483,12 +490,14 @@ alarm_metrics_are_whole_and_sleep(void **state)
 	/* A path is relative to the file that names it. */
 	w = world_new_with("[ops]\nmetrics_file = build/alarm-metrics.prom\n");
 	world_says(w, "noor", "/help");
+	assert_true(engine_turn(w->engine, want_quoted, NULL));
 	world_pass(w, 20);
 	text = unit_read(path, NULL);
 	assert_non_null(text);
 	assert_non_null(strstr(text, "\nalumhub_events_total 1\n"));
 	assert_non_null(strstr(text, "\nalumhub_ended_total{fate=\"sent\"} 1\n"));
 	assert_non_null(strstr(text, "\nalumhub_network_up{network=\"recorder\"} 1\n"));
+	assert_non_null(strstr(text, "\nalumhub_page_failures{page=\"agenda.a \\\"b\\\\c\"} 0\n"));
 	assert_null(strstr(text, "noor"));
 	/* Asleep: nothing wakes it for the file alone. */
 	unlink(path);
