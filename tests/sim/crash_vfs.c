@@ -308,11 +308,14 @@ file_decide(struct disk_file *f)
 	return true;
 }
 
+/* What is broken for ever outlives the process and the power. */
 static void
 faults_clear(void)
 {
-	disk.cut_at = disk.fail_at = disk.room = 0;
-	disk.off = disk.fail_for_ever = false;
+	disk.cut_at = disk.room = 0;
+	disk.off = false;
+	if (!disk.fail_for_ever)
+		disk.fail_at = 0;
 }
 
 void
@@ -363,8 +366,11 @@ crash_vfs_new(uint64_t seed)
 	disk.freed_size = disk.freed_room = 0;
 	disk.keep_freed = false;
 	disk.operations = 0;
+	disk.fail_for_ever = false;
 	faults_clear();
 	dice_seed(seed);
+	/* A torn frame of the WAL can be whole by accident: the salts must not come from the machine. */
+	sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, (int)(uint32_t)(seed * 2 + 1), NULL);
 }
 
 void

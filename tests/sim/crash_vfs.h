@@ -28,7 +28,8 @@ void crash_vfs_power_on(uint64_t seed);
 /* Only the process ended: everything that was written is there, and what was not synced may still
  * be lost with the next cut. Connections of before must have been closed. */
 void crash_vfs_killed(void);
-/* That operation from now fails with an I/O error, once or, with `for_ever`, all after it too. */
+/* That operation from now fails with an I/O error, once or, with `for_ever`, all after it too,
+ * whatever ends and starts meanwhile, until this is called with 0. */
 void crash_vfs_fail_after(int64_t operations, bool for_ever);
 /* Called before every change to the disk; NULL: no more. */
 void crash_vfs_each(void (*fn)(void));

@@ -2,7 +2,8 @@
  * sim [--seed N] [--runs N] [--seconds N] [--days N] [--people N] [--crowd N] [--cuts N]
  *     [--quiet-world] [--no-matrix] [--no-encryption] [--normal] [--nth-exchange N] [--nth-disk N]
  *     [--nth-kill N] [--nth-memory N] [--for-ever] [--verbose] [--pace DAYS] [--poll SECONDS]
- *     [--tempers] [--years N]
+ *     [--tempers] [--years N] [--checkpoint PAGES]
+ * sim ... --sweep exchange|disk|kill|memory [--every N] [--jobs N]
  * sim --announce N [--every N] [--jobs N] [--no-encryption] [--seed N]
  * sim --power-cuts N [--normal] [--seed N]
  * Runs of so many days of bot and people, one seed after another; the last line counts them. Exit
@@ -129,12 +130,13 @@ run(const struct sim_options *options)
 {
 	begin(options);
 	people_begin();
-	bot_start();
 	if (options->nth_disk)
 		crash_vfs_fail_after(options->nth_disk, options->for_ever);
 	if (options->nth_kill)
 		crash_vfs_cut_after(options->nth_kill);
 	memory_fail_after(options->nth_memory, options->for_ever);
+	sweep_begin();
+	bot_start();
 	cut_power(NULL);
 	live_until(sim.end_ms);
 	become_calm();
@@ -186,7 +188,7 @@ seconds(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -239,6 +241,8 @@ arguments(int argc, char **argv, struct sim_options *o)
 			o->years = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--pace"))
 			o->pace_days = (int)number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--checkpoint"))
+			o->checkpoint = (int)number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--poll"))
 			o->poll_s = (int)number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--cuts"))
@@ -251,6 +255,8 @@ arguments(int argc, char **argv, struct sim_options *o)
 			o->nth_kill = number(argc, argv, &i);
 		else if (!strcmp(argv[i], "--nth-memory"))
 			o->nth_memory = number(argc, argv, &i);
+		else if (!strcmp(argv[i], "--sweep"))
+			o->sweep = i + 1 < argc ? sweep_named(argv[++i]) : POINT_NONE;
 		else if (!strcmp(argv[i], "--for-ever"))
 			o->for_ever = true;
 		else if (!strcmp(argv[i], "--quiet-world"))
@@ -266,6 +272,8 @@ arguments(int argc, char **argv, struct sim_options *o)
 		o->faults = false;
 		o->cuts_a_year = 0;
 	}
+	if (o->sweep)
+		runs = 1;
 	return o->people >= 1 && o->announce >= 0 && o->announce < SIM_PEOPLE_MOST - 2 &&
 		       o->every >= 1 && o->pace_days >= 1 && o->jobs >= 1 && o->crowd >= 0 &&
 		       o->people + o->crowd <= SIM_PEOPLE_MOST
@@ -314,20 +322,29 @@ run_temper(struct sim_options o)
 	return good;
 }
 
+void
+sim_print_options(void)
+{
+	const struct sim_options *o = &sim.o;
+
+	printf("again with build/sim --seed %llu --days %d --people %d --crowd %d --cuts %lld --pace %d"
+	       " --poll %d --checkpoint %d%s%s%s%s",
+	    (unsigned long long)o->seed, o->days, o->people, o->crowd, (long long)o->cuts_a_year,
+	    o->pace_days, o->poll_s, o->checkpoint, o->faults ? "" : " --quiet-world", o->normal ? " --normal" : "",
+	    o->matrix ? "" : " --no-matrix", o->encryption ? "" : " --no-encryption");
+}
+
 static void
 print_failure(void)
 {
 	const struct sim_options *o = &sim.o;
 
-	printf("failed: %s; again with build/sim --seed %llu --days %d --people %d --crowd %d"
-	       " --cuts %lld --pace %d --poll %d%s%s%s%s%s --nth-exchange %lld --nth-disk %lld --nth-kill %lld"
-	       " --nth-memory %lld, at line %lld of the trace\n",
-	    sim.failure, (unsigned long long)o->seed, o->days, o->people, o->crowd,
-	    (long long)o->cuts_a_year, o->pace_days, o->poll_s, o->faults ? "" : " --quiet-world",
-	    o->normal ? " --normal" : "", o->matrix ? "" : " --no-matrix",
-	    o->encryption ? "" : " --no-encryption", o->for_ever ? " --for-ever" : "",
+	printf("failed: %s; ", sim.failure);
+	sim_print_options();
+	printf(" --nth-exchange %lld --nth-disk %lld --nth-kill %lld --nth-memory %lld%s, at line %lld"
+	       " of the trace\n",
 	    (long long)o->nth_exchange, (long long)o->nth_disk, (long long)o->nth_kill,
-	    (long long)o->nth_memory, (long long)sim.lines);
+	    (long long)o->nth_memory, o->for_ever ? " --for-ever" : "", (long long)sim.lines);
 }
 
 static void
@@ -432,6 +449,8 @@ main(int argc, char **argv)
 		if (!good)
 			print_failure();
 	}
+	if (o.sweep)
+		return sweep_end(good);
 	print_lived();
 	print_total(seconds() - begun);
 	return good ? 0 : 1;

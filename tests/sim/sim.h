@@ -11,9 +11,11 @@
  *   sim_scripts.c   the flows they follow
  *   sim_people.c    people who follow and break every flow in three languages
  *   sim_bot.c       assembly of the bot, its deaths and restarts; feeds and calendars
+ *   sim_folder.c    the folder of the bot's files
  *   sim_rules.c     PRODUCT.md's ground rules
  *   sim_checks.c    what must hold, always and once the faults have stopped
  *   sim_memory.c    SQLite's memory, which runs out
+ *   sim_sweep.c     each point of a scenario fails in a copy of the world
  *   sim_announce.c  one announcement to many, and kill -9 at every phase of every delivery
  *   sim_cuts.c      power cuts by the million, without a bot
  *   sim.c           arguments, one run after another
@@ -33,6 +35,9 @@ struct outcome;
 
 enum { SIM_PEOPLE_MOST = 256, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_FIRST_GROUP = -501, SIM_POISON = 50 };
 
+/* What a sweep goes through, as --nth-exchange and its like count it. */
+enum point { POINT_NONE, POINT_EXCHANGE, POINT_DISK, POINT_KILL, POINT_MEMORY };
+
 struct sim_options {
 	uint64_t seed;
 	int days, people;
@@ -46,6 +51,7 @@ struct sim_options {
 	int64_t seconds;    /* no new run begins after that; 0: all runs */
 	int64_t cuts_a_year;
 	int pace_days; /* somebody comes by so often on average: 1 in a busy week */
+	int checkpoint; /* pages of the WAL after which it is written back; 0: as the bot has it */
 	int poll_s;    /* how long the servers hold an idle poll of Telegram's */
 	bool tempers;  /* the seed decides how busy the world is, and for how long it goes on */
 	int64_t years; /* no new run begins after so many; 0: all runs */
@@ -53,8 +59,9 @@ struct sim_options {
 	int64_t nth_disk;     /* that disk operation fails; 0: none */
 	int64_t nth_kill;     /* the process is killed at that one */
 	int announce;	      /* only one announcement, to so many */
-	int64_t every;	      /* the bot is killed at one moment in so many */
-	int jobs;	      /* and so many killed ones run at a time */
+	enum point sweep;     /* every point of that kind fails, in a copy each */
+	int64_t every;	      /* the bot is killed at one moment in so many, or one point fails */
+	int jobs;	      /* and so many copies run at a time */
 	int64_t nth_memory;   /* SQLite's nth allocation fails */
 	bool for_ever;
 };
@@ -99,6 +106,7 @@ extern struct sim {
 	uint64_t random;
 	uint64_t trace; /* hash of every line so far */
 	int64_t lines;
+	int vain_starts; /* the state did not open so often, one after another */
 	int life;   /* which start of the bot: callbacks of an older one never come */
 	bool alive; /* the bot's process runs */
 	bool dying; /* it must end when the present callback returns */
@@ -239,7 +247,27 @@ void people_all_heard(void);
 void memory_hook(void);
 /* SQLite's nth allocation from now fails, with `for_ever` all after it too; 0: none. */
 void memory_fail_after(int64_t allocations, bool for_ever);
+/* The allocation of that number fails, the count going on. */
+void memory_fail_at(int64_t allocation, bool for_ever);
 int64_t memory_count(void);
+
+/* ---- sim_sweep.c ---- */
+
+/* The kind of that name; POINT_NONE: there is none. */
+enum point sweep_named(const char *name);
+/* Before the bot starts. */
+void sweep_begin(void);
+/* This point is next: in a copy of the process it will fail. */
+void sweep_point(enum point point, int64_t number);
+/* This process is one. */
+bool sweep_is_copy(void);
+/* When the world is over: the exit status, in the copies and in the process itself. */
+int sweep_end(bool good);
+
+/* ---- sim.c ---- */
+
+/* How this world comes again, without the end of the line. */
+void sim_print_options(void);
 
 /* ---- sim_announce.c ---- */
 
@@ -273,6 +301,15 @@ void bot_stop(void);
 void bot_end(void);
 /* A join code, as ops make it at the terminal. */
 const char *bot_invite(unsigned role, const char *org);
+
+/* ---- sim_folder.c ---- */
+
+/* The folder of the bot's files, in which the process stands between these two. */
+extern const char sim_folder[];
+void folder_begin(void);
+void folder_end(void);
+/* This process is a copy from now on, and has a folder of its own with the same files in it. */
+void folder_copied(void);
 
 /* ---- sim_checks.c ---- */
 

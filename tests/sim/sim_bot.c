@@ -1,12 +1,9 @@
 /* The bot in the simulated world: assembled as in bot/run.c, on a disk that loses power. */
 #include "sim.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
@@ -32,6 +29,7 @@
 /* An idle poll costs as much here as there, and a year has a million of them at half a minute: where
  * the world is not busy, servers hold polls for longer and feeds are read less often. */
 enum { MATRIX_POLL_S = 20 * 60, POLL_SLOW_S = 3600 };
+enum { VAIN_MOST = 9 /* then it is three quarters of an hour until the next start */ };
 
 static const char configuration[] = "[bot]\n"
 				    "database = sim.db\n"
@@ -341,41 +339,6 @@ seen_send(struct transport *transport, const struct shipment *shipment)
 
 /* ---- life ---- */
 
-/* Files that go out lie on the real disk, in a folder of this process, empty at the start. That disk
- * loses no power here, so nobody waits for it. */
-static char folder[64];
-
-int
-fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-static void
-empty_folder(bool for_good)
-{
-	char path[400], inner[128];
-	struct dirent *entry;
-	DIR *d;
-
-	snprintf(folder, sizeof(folder), "build/sim-%d", (int)getpid());
-	snprintf(inner, sizeof(inner), "%s/files", folder);
-	for (d = opendir(inner); d && (entry = readdir(d));) {
-		snprintf(path, sizeof(path), "%s/%s", inner, entry->d_name);
-		if (entry->d_name[0] != '.')
-			unlink(path);
-	}
-	if (d)
-		closedir(d);
-	if (for_good) {
-		rmdir(inner);
-		rmdir(folder);
-	} else {
-		mkdir(folder, 0700);
-	}
-}
-
 static void
 fill(void *bytes, size_t length)
 {
@@ -409,7 +372,6 @@ bot_begin(void)
 	int minutes = sim.o.poll_s < POLL_SLOW_S ? 180 : 720;
 	char text[sizeof(configuration) + 16], *why = NULL;
 
-	empty_folder(false);
 	seal_random_from(fill);
 	/* What it draws once a process is not drawn from the first world's dice. */
 	if (sodium_init() < 0)
@@ -426,6 +388,7 @@ bot_begin(void)
 		fprintf(stderr, "%s\n", why ? why : "?");
 		exit(2);
 	}
+	folder_begin();
 	bot.zones = zones_open(NULL);
 	bot.seal = seal_from(key);
 }
@@ -436,6 +399,7 @@ open_state(void)
 	struct db_options options = {.path = "sim.db",
 	    .vfs = "scrub-crash",
 	    .synchronous_normal = sim.o.normal,
+	    .checkpoint_pages = sim.o.checkpoint,
 	    .schemas = engine_schemas(features)};
 	char *why = NULL;
 	enum db_open_error error = db_open(&sim.db, &options, &why);
@@ -522,7 +486,7 @@ bot_start(void)
 	    .zones = bot.zones,
 	    .partners = bot.partners,
 	    .conf = bot.conf,
-	    .state_folder = folder};
+	    .state_folder = sim_folder};
 
 	if (bot.manifest)
 		manifest_again(bot.manifest);
@@ -540,9 +504,11 @@ bot_start(void)
 	if (!open_state()) {
 		sim.alive = false;
 		lose_power();
-		agenda_add(sim.now_ms + 5000, false, start_again, NULL, NULL);
+		agenda_add(sim.now_ms + (5000LL << sim.vain_starts), false, start_again, NULL, NULL);
+		sim.vain_starts += sim.vain_starts < VAIN_MOST;
 		return;
 	}
+	sim.vain_starts = 0;
 	bot.loop = loop_new();
 	bot.http = http_new(bot.loop, NULL);
 	bot.timer = timer_new(bot.loop, tick, NULL);
@@ -566,6 +532,8 @@ tear_down(void)
 	loop_free(bot.loop);
 	db_close(sim.db);
 	sim.db = NULL;
+	/* The next life's Telegram may stand where this one's Matrix stood. */
+	memset(bot.ports, 0, sizeof(bot.ports));
 	sim.life++;
 }
 
@@ -613,6 +581,10 @@ bot_end(void)
 	sim.alive = false;
 	manifest_close(bot.manifest);
 	bot.manifest = NULL;
+	folder_end();
+	/* What was there before the copy cannot have leaked in it, and its pages are not its own. */
+	if (sweep_is_copy())
+		return;
 	seal_random_from(NULL);
 	seal_close(bot.seal);
 	zones_close(bot.zones);
@@ -620,7 +592,6 @@ bot_end(void)
 	words_free(bot.words);
 	conf_free(bot.conf);
 	crash_vfs_new(1);
-	empty_folder(true);
 }
 
 struct invitation {

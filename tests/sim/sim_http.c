@@ -226,7 +226,7 @@ exchange_begin(void)
 static bool
 is_nth(void)
 {
-	exchanges++;
+	sweep_point(POINT_EXCHANGE, ++exchanges);
 	return sim.o.nth_exchange && (sim.o.for_ever ? exchanges >= sim.o.nth_exchange && !sim.calm
 						     : exchanges == sim.o.nth_exchange);
 }

@@ -16,7 +16,7 @@ static bool fail_for_ever;
 static bool
 fails(void)
 {
-	count++;
+	sweep_point(POINT_MEMORY, ++count);
 	return fail_at && (fail_for_ever ? count >= fail_at : count == fail_at);
 }
 
@@ -46,11 +46,17 @@ memory_hook(void)
 }
 
 void
+memory_fail_at(int64_t allocation, bool for_ever)
+{
+	fail_at = allocation;
+	fail_for_ever = for_ever;
+}
+
+void
 memory_fail_after(int64_t allocations, bool for_ever)
 {
 	count = 0;
-	fail_at = allocations;
-	fail_for_ever = for_ever;
+	memory_fail_at(allocations, for_ever);
 }
 
 int64_t

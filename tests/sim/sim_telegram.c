@@ -81,9 +81,15 @@ answer_updates(struct exchange *x, int64_t limit)
 {
 	size_t room = 64;
 	char *text;
-	FILE *f = open_memstream(&text, &room);
+	FILE *f;
 	int64_t n = 0;
 
+	/* Most polls bring nothing. */
+	if (!updates) {
+		exchange_answer(x, 200, "{\"ok\":true,\"result\":[]}");
+		return;
+	}
+	f = open_memstream(&text, &room);
 	fputs("{\"ok\":true,\"result\":[", f);
 	for (struct update *u = updates; u && n < limit; u = u->next)
 		fprintf(f, "%s%s", n++ ? "," : "", u->json);

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "io/loop.h"
@@ -49,13 +52,24 @@ bool
 troubled(void)
 {
 	return sim.o.faults || sim.o.cuts_a_year || sim.o.nth_exchange || sim.o.nth_disk ||
-	       sim.o.nth_kill || sim.o.nth_memory;
+	       sim.o.nth_kill || sim.o.nth_memory || sim.o.sweep;
 }
 
 int64_t
 wall_ms(void)
 {
 	return sim.now_ms + sim.clock_off_ms;
+}
+
+/* What the bot asks of the machine's clocks is the world's time too: a round writes down how long its
+ * pairs took, and one world must be the same on a slow machine. */
+int
+clock_gettime(clockid_t clock, struct timespec *time)
+{
+	if (!sim.start_ms || (clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME))
+		return (int)syscall(SYS_clock_gettime, clock, time);
+	*time = (struct timespec){wall_ms() / 1000, wall_ms() % 1000 * 1000000};
+	return 0;
 }
 
 /* ---- trace ---- */
