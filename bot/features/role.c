@@ -194,7 +194,6 @@ propose(struct turn *t, const struct plan *p)
 	struct value person = p->person ? value_integer(p->person) : VNULL;
 	int64_t id;
 
-	db_run(t->db, &plan_drop, V(0, t->now - 8 * DAY));
 	id = db_insert(t->db, &plan_add, V(person, (int)p->role, p->org, t->now));
 	approval_open(t, "role", id, ADMINS, "", content_of(t, p), t->now + 7 * DAY);
 	edit(t, words(t, "role.handed_in", NULL));
@@ -451,6 +450,18 @@ static const struct action actions[] = {
 };
 static const struct flow *const flows[] = {&org_flow, NULL};
 
+/* A day longer than its approval is open. */
+static void
+prune(struct turn *t)
+{
+	db_run(t->db, &plan_drop, V(0, t->now - 8 * DAY));
+}
+
+static const struct job jobs[] = {
+    {.name = "role.prune", .every_s = DAY, .run = prune},
+    {0},
+};
+
 const struct feature feature_role = {
     .name = "role",
     .schema = &schema,
@@ -458,4 +469,5 @@ const struct feature feature_role = {
     .commands = commands,
     .actions = actions,
     .flows = flows,
+    .jobs = jobs,
 };

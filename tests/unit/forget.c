@@ -341,6 +341,91 @@ forget_every_personal_table_hangs_on_the_person(void **state)
 	world_free(w);
 }
 
+/* ---- retention ---- */
+
+static bool
+ends_by_time(const char *table)
+{
+	for (const struct schema *const *s = engine_schemas(features); *s; s++)
+		for (const struct column *c = (*s)->columns; c->name; c++)
+			if (!strncmp(c->name, table, strlen(table)) && c->name[strlen(table)] == '.' &&
+			    c->eraser == AFTER_RETENTION)
+				return true;
+	return false;
+}
+
+/* As the rows are made here: each is what its retention says has not ended. */
+static bool
+stays_for_a_reason(const char *table)
+{
+	static const char *const all[] = {
+	    "delivery",						   /* with its post, which is open */
+	    "introduction", "introduction_person", "round_member", /* until the next round */
+	    "audit",						   /* the newest: the chain hangs on it */
+	    "report",						   /* somebody is banned by it */
+	    "survey_text",					   /* its survey is open */
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (!strcmp(all[i], table))
+			return true;
+	return false;
+}
+
+static void
+member_turn(struct turn *t, void *ctx)
+{
+	people_join(t, *(int64_t *)ctx, "arava");
+}
+
+/* Rows of everything that a job deletes after a while, a member who stays, and two years. */
+static void
+forget_what_a_retention_ends_is_gone(void **state)
+{
+	static char tables[TABLES][3][64];
+	struct world *w = world_new();
+	struct maker *m = calloc(1, sizeof(*m));
+	int n, tried = 0, left = 0;
+	char sql[200];
+
+	(void)state;
+	world_says(w, "somebody else", "/help");
+	world_says(w, "noor", "/help");
+	m->person = 2;
+	assert_true(engine_turn(w->engine, member_turn, &m->person));
+	rows_make(m, w, 2);
+	assert_int_equal(sqlite3_open_v2(w->path, &m->db, SQLITE_OPEN_READWRITE, "scrub"), SQLITE_OK);
+	n = list(m->db,
+	    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+	    " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'person' ORDER BY name",
+	    NULL, tables, TABLES);
+	for (int i = 0; i < n; i++)
+		if (ends_by_time(tables[i][0]))
+			row_of(m, tables[i][0]);
+	sqlite3_close(m->db);
+	for (int i = 0; i < 4; i++) {
+		w->now_ms += 200 * 86400000LL;
+		world_settle(w);
+	}
+	assert_int_equal(world_number(w, "SELECT count(*) FROM person WHERE id = 2"), 1);
+	for (int i = 0; i < m->count; i++) {
+		if (!ends_by_time(m->rows[i].table))
+			continue;
+		tried++;
+		snprintf(sql, sizeof(sql), "SELECT count(*) FROM \"%s\"", m->rows[i].table);
+		if (world_number(w, sql) && !stays_for_a_reason(m->rows[i].table)) {
+			printf("# a retention did not end %s\n", m->rows[i].table);
+			left++;
+		}
+	}
+	printf("# %d tables end by time, %d did not\n", tried, left);
+	assert_true(tried > 15);
+	assert_int_equal(left, 0);
+	arena_free(m->arena);
+	free(m);
+	world_free(w);
+}
+
 /* ---- what is kept beside the database ---- */
 
 static void
@@ -569,6 +654,7 @@ forget_leaves_no_copy_on_the_raw_device(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(forget_export_delete_rescan_is_nothing),
     cmocka_unit_test(forget_every_personal_table_hangs_on_the_person),
+    cmocka_unit_test(forget_what_a_retention_ends_is_gone),
     cmocka_unit_test(forget_made_files_go_with_the_person),
     cmocka_unit_test(forget_a_sent_file_is_gone),
     cmocka_unit_test(forget_list_is_pruned_and_keeps_its_number),
