@@ -24,7 +24,9 @@ static const char *const steps[] = {
     "CREATE INDEX report_about ON report(about, closed);",
     NULL,
 };
-#define RETENTION "[retention] ticket days after it is closed"
+#define RETENTION \
+	"[retention] ticket days after it is closed; while it shut somebody out, longer, " \
+	"without its text"
 static const struct column columns[] = {
     {"report.id", "number of a report", RETENTION, AFTER_RETENTION},
     {"report.kind", "from a chat, an unsafe feeling, or an appeal", RETENTION, AFTER_RETENTION},
