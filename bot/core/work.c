@@ -18,6 +18,7 @@ struct running {
 	const struct seal *seal;
 	volatile bool stop;
 	volatile int percent;
+	int64_t began_ms;
 	bool launched; /* `done` will come */
 	bool orphan;   /* the engine is gone: free only */
 };
@@ -54,6 +55,13 @@ running_free(struct running *r)
 	free(r);
 }
 
+/* By the engine's ports, as all time is: in a simulated world work takes no time. */
+static int64_t
+moment_ms(struct engine *e)
+{
+	return e->o.ports.steady_ms ? e->o.ports.steady_ms(e->o.ports.ctx) : engine_now_ms(e);
+}
+
 static void
 came_turn(struct turn *t, void *ctx)
 {
@@ -61,6 +69,7 @@ came_turn(struct turn *t, void *ctx)
 
 	t->feature = r->feature;
 	t->key = r->key;
+	t->took_ms = moment_ms(r->engine) - r->began_ms;
 	r->work->came(t, r->result);
 }
 
@@ -150,6 +159,7 @@ work_launch(struct engine *e)
 		if (r->launched)
 			continue;
 		r->launched = true;
+		r->began_ms = moment_ms(e);
 		db_arena(r->db, r->arena);
 		e->o.ports.work(e->o.ports.ctx, run, done, r);
 	}

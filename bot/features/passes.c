@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/arena.h"
 #include "core/people.h"
@@ -248,7 +247,7 @@ group_of(const struct reading *r, const struct plan_group *g)
 }
 
 static struct blob
-packed(struct reading *r, const struct plan *plan, uint64_t input, int64_t ms)
+packed(struct reading *r, const struct plan *plan, uint64_t input)
 {
 	size_t length = sizeof(struct round_plan) + plan->groups * sizeof(struct round_group);
 	struct round_plan *out = arena_alloc(r->in->arena, length);
@@ -264,7 +263,6 @@ packed(struct reading *r, const struct plan *plan, uint64_t input, int64_t ms)
 	    .weight = plan->weight,
 	    .boosted = plan->boosted,
 	    .bound = plan->bound,
-	    .ms = ms,
 	    .groups = plan->groups};
 	return (struct blob){out, length};
 }
@@ -273,13 +271,11 @@ static struct blob
 compute(struct reading *r)
 {
 	uint64_t input = hash(0xcbf29ce484222325ull, r->person, r->count * sizeof(*r->person));
-	struct timespec a, b;
 	struct plan plan;
 	struct blob out;
 
 	input = hash(input, r->taking, r->takings * sizeof(*r->taking));
 	input = hash(input, r->past, r->pasts * sizeof(*r->past));
-	clock_gettime(CLOCK_MONOTONIC, &a);
 	plan = plan_pass(&(struct plan_input){.person = r->person,
 	    .said = r->said,
 	    .count = r->count,
@@ -293,9 +289,7 @@ compute(struct reading *r)
 	    .progress = progress,
 	    .arg = r,
 	    .cancel = &r->cancel});
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	out = packed(
-	    r, &plan, input, (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000);
+	out = packed(r, &plan, input);
 	free(plan.group);
 	return out;
 }

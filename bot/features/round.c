@@ -347,7 +347,7 @@ plan_came(struct turn *t, struct blob result)
 	memcpy(&p, result.bytes, sizeof(p));
 	db_run(t->db, &run_add,
 	    V(r.id, r.pass, t->now, (int64_t)p.seed, (int64_t)p.input, (int64_t)p.result, p.groups,
-		p.weight, p.bound, p.ms));
+		p.weight, p.bound, t->took_ms));
 	for (uint32_t from = 0; from < p.groups; from += ROUND_PART, parts++) {
 		uint32_t n = p.groups - from < ROUND_PART ? p.groups - from : ROUND_PART;
 

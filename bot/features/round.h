@@ -43,7 +43,7 @@ struct round_order {
 /* What it answers: this, and `groups` of the next behind it. */
 struct round_plan {
 	uint64_t seed, input, result; /* hashes, to show that the same input gives the same pairs */
-	int64_t members, took, weight, boosted, bound, ms;
+	int64_t members, took, weight, boosted, bound;
 	uint32_t groups;
 };
 struct round_group {

@@ -58,6 +58,7 @@ struct turn {
 	const char *rest;      /* behind the command, trimmed; "" when nothing */
 	const char *value;     /* of the choice, of the job, of the link; "" when nothing */
 	const char *key;       /* of the job, page or work */
+	int64_t took_ms;       /* how long the work that came took, and waited for a thread */
 	bool chosen;	       /* a choice was pressed or its number typed */
 	const struct media *media; /* NULL: none */
 	int64_t replied;	   /* our delivery that this message answers; 0: none or unknown */

@@ -302,13 +302,11 @@ static void
 count_turn(struct turn *t, void *ctx)
 {
 	static struct sql groups = {"SELECT groups FROM round_run"},
-			  left = {"SELECT count(*) FROM round_part"},
-			  ms = {"SELECT ms FROM round_run"};
+			  left = {"SELECT count(*) FROM round_part"};
 	int64_t *n = ctx;
 
 	n[0] = db_number(t->db, &groups, NONE, -1);
 	n[1] = db_number(t->db, &left, NONE, 0);
-	n[2] = db_number(t->db, &ms, NONE, 0);
 }
 
 static void
@@ -354,7 +352,7 @@ main(int argc, char **argv)
 	char folder[] = "build/bench-round-XXXXXX", path[200];
 	double began, came;
 	struct pause before = {0}, computing = {0}, taking, showing = {0};
-	int64_t n[3] = {-1, 0, 0};
+	int64_t n[2] = {-1, 0};
 
 	if (!mkdtemp(folder))
 		return 1;
