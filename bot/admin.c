@@ -27,7 +27,7 @@
 extern char **environ;
 
 enum {
-	ASK_TIMEOUT_MS = 120000,
+	ASK_TIMEOUT_MS = 12000, /* its watchdog would have ended it by then */
 	STARTING_WAIT_MS = 2000,
 	STARTING_STEP_MS = 20,
 	USES_DEFAULT = 1,
@@ -154,6 +154,12 @@ admin_ask(struct app *app, const char *line, struct buf *reply)
 		status = access(path, F_OK) ? -1 : control_ask(path, line, ASK_TIMEOUT_MS, reply);
 		if (status >= 0)
 			return status;
+		if (errno == ETIMEDOUT) {
+			buf_print(reply, "alumhub-bot: %s: the service does not answer; what was asked may "
+					 "still be done\n",
+			    path);
+			return EXIT_FAILED;
+		}
 		if (waited >= STARTING_WAIT_MS || app->db || db_is_free(database))
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = STARTING_STEP_MS * 1000000L}, NULL);

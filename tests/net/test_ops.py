@@ -291,6 +291,19 @@ def ops_upgrade_keeps_a_copy_that_ends():
         expect(glob.glob(s.path("state/bot.db.before-*")), [])
 
 
+def ops_a_service_that_hangs_is_named():
+    with World() as (s, b):
+        b.process.send_signal(signal.SIGSTOP)
+        start = time.monotonic()
+        done = b.command("status", "--json")
+        seconds = time.monotonic() - start
+        b.process.send_signal(signal.SIGCONT)
+        assert done.returncode == 1 and "the service does not answer" in done.stdout and seconds < 15, (seconds, done)
+        assert json.loads(b.command("status", "--json").stdout)
+        s.say(7, "/help")
+        assert s.wait(lambda: s.ledger(7)), "no answer"
+
+
 def ops_a_moment_of_another_is_waited_for():
     """`status` at a service's start holds the state for a moment: the service is not refused; a second one is."""
     with State() as s:
