@@ -168,6 +168,7 @@ main(int argc, char **argv)
 	int status;
 
 	memory_for_json();
+	memory_for_icu();
 	status = read_words(&t, argc, argv);
 	if (status != EXIT_DONE)
 		return status;

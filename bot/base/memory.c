@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <sys/mman.h>
+#include <unicode/uclean.h>
 #include <unistd.h>
 
 enum { LEAVES_BYTES = 512 << 10 };
@@ -105,6 +106,36 @@ void
 memory_for_json(void)
 {
 	json_set_alloc_funcs(json_bytes, free);
+}
+
+static void *
+icu_bytes(const void *ctx, size_t bytes)
+{
+	(void)ctx;
+	return memory_resize(NULL, bytes);
+}
+
+static void *
+icu_resize(const void *ctx, void *old, size_t bytes)
+{
+	(void)ctx;
+	return memory_resize(old, bytes);
+}
+
+static void
+icu_free(const void *ctx, void *old)
+{
+	(void)ctx;
+	free(old);
+}
+
+void
+memory_for_icu(void)
+{
+	UErrorCode error = U_ZERO_ERROR;
+
+	u_setMemoryFunctions(NULL, icu_bytes, icu_resize, icu_free, &error);
+	assert(U_SUCCESS(error));
 }
 
 void

@@ -14,6 +14,9 @@ _Noreturn void memory_exhausted(void);
 /* From now on for jansson too: a document that does not fit the memory must not look like one that
  * is malformed, or it would be set aside as poisoned. Before the first use of JSON. */
 void memory_for_json(void);
+/* And for ICU, which passes over much of what it cannot allocate: a holy day would be missing, a date be
+ * another, a letter be read wrongly. Before the first use of text. */
+void memory_for_icu(void);
 /* The version of jansson. */
 const char *memory_json_library(void);
 
