@@ -402,6 +402,9 @@ begin(struct matrix_chore *c)
 	case MATRIX_CHORE_CHECK:
 		ask_newest(c);
 		break;
+	case MATRIX_CHORE_LOOK:
+		ask(c, "matrix look", "GET", matrix_sync_look(m), NULL);
+		break;
 	case MATRIX_CHORE_TYPING:
 		ask(c, "matrix typing", "PUT",
 		    matrix_path(m, "/_matrix/client/v3/rooms/%s/typing/%s", c->room, m->user, NULL),
@@ -420,7 +423,7 @@ static void
 again(struct matrix_chore *c, int64_t wait_ms)
 {
 	if (c->kind == MATRIX_CHORE_RECEIPT || c->kind == MATRIX_CHORE_TYPING ||
-	    c->kind == MATRIX_CHORE_CHECK || ++c->tries > TRIES_MOST) {
+	    c->kind == MATRIX_CHORE_CHECK || c->kind == MATRIX_CHORE_LOOK || ++c->tries > TRIES_MOST) {
 		chore_end(c);
 		return;
 	}
@@ -516,6 +519,16 @@ came_newest(struct matrix_chore *c, const json_t *answer)
 }
 
 static void
+came_look(struct matrix_chore *c, const json_t *answer)
+{
+	struct matrix *m = c->m;
+	const char *since = arena_string(m->arena, c->what);
+
+	chore_end(c);
+	matrix_sync_looked(m, since, answer);
+}
+
+static void
 came_good(struct matrix_chore *c, const json_t *answer, int status)
 {
 	struct matrix *m = c->m;
@@ -541,6 +554,9 @@ came_good(struct matrix_chore *c, const json_t *answer, int status)
 		break;
 	case MATRIX_CHORE_CHECK:
 		came_newest(c, answer);
+		break;
+	case MATRIX_CHORE_LOOK:
+		came_look(c, answer);
 		break;
 	case MATRIX_CHORE_REJECT:
 	case MATRIX_CHORE_RECEIPT:

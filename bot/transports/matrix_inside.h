@@ -79,6 +79,8 @@ struct matrix {
 	char *filter;
 	int failures, stale;
 	int idle; /* polls without news, in a row */
+	int64_t look_ms;  /* when silence becomes doubtful, on the loop's clock; 0: not known yet */
+	int64_t heard_ms; /* when the newest message heard in this run was sent; 0: none was */
 	char last_room[MATRIX_JSON_ID], last_event[MATRIX_JSON_ID]; /* heard of; "": none yet */
 	bool same_device;					    /* a login keeps the device */
 	bool renewed; /* a new device was made in this run */
@@ -178,6 +180,10 @@ void matrix_sync_late(struct matrix *m);
 bool matrix_sync_deliver(struct matrix *m, struct matrix_batch *batch, const char *cursor);
 /* Something is there that /sync does not tell: everything is read anew. */
 void matrix_sync_stuck(struct matrix *m);
+/* The path of a second /sync that shows the newest of all rooms; and what it showed while `since`
+ * brought nothing. */
+char *matrix_sync_look(struct matrix *m);
+void matrix_sync_looked(struct matrix *m, const char *since, const json_t *answer);
 struct event *matrix_sync_add(struct matrix_batch *batch);
 
 /* ---- matrix_rooms.c ---- */
@@ -225,6 +231,7 @@ enum matrix_chore_kind {
 	MATRIX_CHORE_LOGOUT,
 	MATRIX_CHORE_TYPING,
 	MATRIX_CHORE_CHECK, /* `what`: the last event we heard of in the room */
+	MATRIX_CHORE_LOOK,  /* at all rooms, and no room is named; `what`: the `since` of the silence */
 };
 /* The first five are rows too, and survive a restart. */
 void matrix_chore_add(

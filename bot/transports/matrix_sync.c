@@ -17,6 +17,7 @@ enum {
 	STALE_ALARM = 3,
 	STALE_CHECK = 5,
 	IDLE_CHECK = 30,
+	LOOK_MS = 6 * 3600 * 1000, /* of silence, until all rooms are looked at otherwise */
 };
 
 static const char small_filter[] =
@@ -286,16 +287,33 @@ matrix_sync_late(struct matrix *m)
 
 /* ---- an answer ---- */
 
+static bool
+is_message(const json_t *event)
+{
+	return matrix_json_id(matrix_json_text(event, "event_id")) &&
+	       (matrix_json_says(event, "type", "m.room.message") ||
+		   matrix_json_says(event, "type", "m.room.encrypted"));
+}
+
+/* As its server says; 0 when that says the future, which would hide all that comes. */
+static int64_t
+sent_ms(struct matrix *m, const json_t *event)
+{
+	int64_t at = json_integer_value(json_object_get(event, "origin_server_ts"));
+
+	return at <= loop_wall_ms(m->loop) ? at : 0;
+}
+
 static void
 heard_of(struct matrix *m, const char *room, const json_t *event)
 {
 	const char *id = matrix_json_text(event, "event_id");
 
-	if (!matrix_json_id(id) || (!matrix_json_says(event, "type", "m.room.message") &&
-				       !matrix_json_says(event, "type", "m.room.encrypted")))
+	if (!is_message(event))
 		return;
 	snprintf(m->last_room, sizeof(m->last_room), "%s", room);
 	snprintf(m->last_event, sizeof(m->last_event), "%s", id);
+	m->heard_ms = sent_ms(m, event) > m->heard_ms ? sent_ms(m, event) : m->heard_ms;
 }
 
 /* Everything of a room's timeline; on the first sync ever nothing in it is acted on. */
@@ -396,20 +414,24 @@ is_stale(struct matrix *m, const char *next, bool news)
 }
 
 /* A server has been seen to answer the same for ever while people wrote (MATRIX.md §4): after a
- * long silence the newest event of a room is asked for otherwise. */
+ * long silence the newest event of a room is asked for otherwise, after a longer one that of all. */
 static void
 doubt_silence(struct matrix *m, bool news)
 {
+	int64_t now = loop_now_ms(m->loop);
+
 	m->idle = news ? 0 : m->idle + 1;
+	if (!news && (m->stale == STALE_CHECK || (m->look_ms && now >= m->look_ms)))
+		matrix_chore_add(m, MATRIX_CHORE_LOOK, "", m->since);
+	if (news || !m->look_ms || now >= m->look_ms)
+		m->look_ms = now + LOOK_MS;
 	if (*m->last_room && (m->stale == STALE_CHECK || m->idle % IDLE_CHECK == IDLE_CHECK - 1))
 		matrix_chore_add(m, MATRIX_CHORE_CHECK, m->last_room, m->last_event);
 }
 
-void
-matrix_sync_stuck(struct matrix *m)
+static void
+read_anew(struct matrix *m)
 {
-	log_event(LOG_WARNING, "matrix.stuck", "%s", "events were not told; all is read anew");
-	matrix_health(m, HEALTH_DEAF, "the server kept events back; all is read anew");
 	http_cancel(m->poll);
 	m->poll = NULL;
 	free(m->heard_to);
@@ -417,6 +439,68 @@ matrix_sync_stuck(struct matrix *m)
 	m->since = NULL;
 	*m->last_room = 0;
 	matrix_poll_later(m, matrix_back_off_ms(m, 1));
+}
+
+void
+matrix_sync_stuck(struct matrix *m)
+{
+	log_event(LOG_WARNING, "matrix.stuck", "%s", "events were not told; all is read anew");
+	matrix_health(m, HEALTH_DEAF, "the server kept events back; all is read anew");
+	read_anew(m);
+}
+
+char *
+matrix_sync_look(struct matrix *m)
+{
+	return matrix_path(
+	    m, "/_matrix/client/v3/sync?filter=%s&timeout=0", small_filter, NULL, NULL);
+}
+
+/* True when a room holds what was sent after all that was heard. */
+static bool
+keeps_back(struct matrix *m, const json_t *rooms)
+{
+	json_t *entry, *event;
+	const char *room;
+	size_t i;
+
+	json_object_foreach(json_object_get(rooms, "join"), room, entry)
+	{
+		json_t *line = json_object_get(entry, "timeline");
+
+		json_array_foreach(json_object_get(line, "events"), i, event)
+			if (is_message(event) && sent_ms(m, event) > m->heard_ms)
+				return true;
+	}
+	return false;
+}
+
+/* True when somebody invited us and we did not hear of it. */
+static bool
+invites_unheard(struct matrix *m, const json_t *rooms)
+{
+	json_t *entry;
+	const char *room;
+
+	json_object_foreach(json_object_get(rooms, "invite"), room, entry)
+		if (matrix_json_id(room) && !matrix_chore_has(m, MATRIX_CHORE_JOIN, room) &&
+		    !matrix_chore_has(m, MATRIX_CHORE_REJECT, room))
+			return true;
+	return false;
+}
+
+void
+matrix_sync_looked(struct matrix *m, const char *since, const json_t *answer)
+{
+	const json_t *rooms = json_object_get(answer, "rooms");
+
+	if (!m->since || strcmp(m->since, since) || !m->idle)
+		return;
+	/* After a start nobody knows how new what was heard is. */
+	if (m->heard_ms && keeps_back(m, rooms))
+		matrix_sync_stuck(m);
+	else if ((!m->heard_ms && !m->stale) || invites_unheard(m, rooms))
+		read_anew(m);
 }
 
 static void

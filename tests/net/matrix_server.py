@@ -50,7 +50,8 @@ class Homeserver(matrix_keys.Server):
         self.refreshes = self.expired = 0
         self.per_message_ms = 0
         self.hook, self.count = None, 0
-        self.stuck = None        # (since, answer): the same for ever
+        self.stuck = None        # an answer: the same for ever
+        self.stuck_at = None     # a position behind which nothing is told
         self.open = 0
         self.foreign = {}        # tokens of recorded answers: the position they stand for
         self.deleted = set()
@@ -644,6 +645,8 @@ class Homeserver(matrix_keys.Server):
                         raise unknown_token()
                     if self.stuck:
                         return self.stuck
+                    if self.stuck_at and r["query"].get("since") == self.stuck_at:
+                        return {"next_batch": self.stuck_at}
                     answer, any_ = self.look(r["session"], since, filter_)
                     left = end - time.time()
                     if any_ or since is None or left <= 0:

@@ -534,6 +534,21 @@ def matrix_bot_finds_what_a_stuck_server_keeps_back():
         expect(len(s.ledger(room)), 3)
 
 
+def matrix_bot_finds_what_is_kept_back_in_another_room():
+    """The last word came from elsewhere; and a new chat, of which the stuck position tells nothing either."""
+    for new in (False, True):
+        with World(encryption="off") as (s, b):
+            other = None if new else s.dm("@dan:h")
+            room = s.dm()
+            s.say(NOOR, room, "!help")
+            wait_for(s, room)
+            time.sleep(0.5)
+            s.stuck_at = "s%d" % s.position
+            other = other or s.dm("@dan:h", joined=False)
+            s.say("@dan:h", other, "!events")
+            wait_for(s, other, 1, 90)
+
+
 def matrix_bot_counts_a_bad_since_as_a_first_sync():
     with World(encryption="off") as (s, b):
         room = s.dm()

@@ -66,6 +66,7 @@ static json_t *txns; /* "device path": {"id", "t"} */
 static char token[40], device[20];
 static int tokens, devices;
 static int64_t expires_ms, locked_until_ms, stuck_until_ms, box_base, logins_ms;
+static char stuck_at[80]; /* a `since` */
 static bool hard; /* an expired token takes its device with it */
 static struct exchange *poller;
 static char poller_since[80];
@@ -542,6 +543,12 @@ nothing(struct exchange *x, const char *since)
 		counts_of(&world, &us), "device_unused_fallback_key_types", unused));
 }
 
+static bool
+is_stuck(const char *since)
+{
+	return sim.now_ms < stuck_until_ms && !sim.calm && !strcmp(since, stuck_at);
+}
+
 static void
 poll_wakes(void)
 {
@@ -549,7 +556,7 @@ poll_wakes(void)
 	struct since s;
 	json_t *answer;
 
-	if (!x || sim.now_ms < stuck_until_ms)
+	if (!x || is_stuck(poller_since))
 		return;
 	since_read(poller_since, &s);
 	answer = look(&s, poller_since, false, chance(20000) && !sim.calm ? 2 : LINE);
@@ -616,12 +623,12 @@ serve_sync(struct exchange *x, const char *path)
 	}
 	if (at)
 		confirm(&s);
-	else
-		stuck_until_ms = 0;
-	/* A server that answers the same for ever, until everything is read anew. */
-	if (at && fault(20) && ++sim.counts.odd[ODD_TOKEN_STUCK])
+	/* A server that answers one position with the same for ever. */
+	if (at && fault(20) && ++sim.counts.odd[ODD_TOKEN_STUCK]) {
 		stuck_until_ms = sim.now_ms + 40 * (int64_t)86400000;
-	answer = at && sim.now_ms < stuck_until_ms && !sim.calm
+		snprintf(stuck_at, sizeof(stuck_at), "%s", since);
+	}
+	answer = at && is_stuck(since)
 		     ? NULL
 		     : look(&s, since, !at, fault(20000) && ++sim.counts.odd[ODD_GAP] ? 2 : limit);
 	if (answer)
