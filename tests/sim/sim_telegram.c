@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 
-enum { KEEP_MS = 24 * 3600 * 1000, BUTTONS_MOST = 40 };
+enum { KEEP_MS = 24 * 3600 * 1000, BUTTONS_MOST = 40, BEYOND_MOST = 10 };
 
 struct update {
 	struct update *next;
@@ -134,10 +134,12 @@ forget_old(void)
 }
 
 /* Everything before the one with that id is confirmed and gone; an unknown id confirms what is
- * smaller. */
+ * smaller, and one far above the newest nothing at all: ids began anew. */
 static void
 confirm(int64_t offset)
 {
+	if (offset > next_update - 1 + BEYOND_MOST)
+		return;
 	while (updates && updates->id < offset) {
 		struct update *u = updates;
 		struct owed *o = memory_new(sizeof(*o));
