@@ -249,6 +249,8 @@ void memory_hook(void);
 void memory_fail_after(int64_t allocations, bool for_ever);
 /* The allocation of that number fails, the count going on. */
 void memory_fail_at(int64_t allocation, bool for_ever);
+/* Between true and false a check looks into the state: what it needs is always there. */
+void memory_look(bool look);
 int64_t memory_count(void);
 
 /* ---- sim_sweep.c ---- */

@@ -124,6 +124,7 @@ check_shipped(int64_t id, const struct shipment *shipment, bool matrix)
 {
 	struct seen *s = seen_of(id);
 
+	memory_look(true);
 	sim.counts.shipments++;
 	if (!s) {
 		s = memory_new(sizeof(*s));
@@ -144,6 +145,7 @@ check_shipped(int64_t id, const struct shipment *shipment, bool matrix)
 		violated("shipment %lld leaves after its time", (long long)id);
 	trace(
 	    "ship id=%lld op=%d class=%d", (long long)id, (int)shipment->op, (int)shipment->class);
+	memory_look(false);
 }
 
 void

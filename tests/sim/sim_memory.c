@@ -11,11 +11,13 @@
 
 static sqlite3_mem_methods real;
 static int64_t count, fail_at;
-static bool fail_for_ever;
+static bool fail_for_ever, looking;
 
 static bool
 fails(void)
 {
+	if (looking)
+		return false;
 	sweep_point(POINT_MEMORY, ++count);
 	return fail_at && (fail_for_ever ? count >= fail_at : count == fail_at);
 }
@@ -57,6 +59,12 @@ memory_fail_after(int64_t allocations, bool for_ever)
 {
 	count = 0;
 	memory_fail_at(allocations, for_ever);
+}
+
+void
+memory_look(bool look)
+{
+	looking = look;
 }
 
 int64_t

@@ -188,9 +188,11 @@ rules_read(int64_t shipment, const char *text)
 {
 	if (!sim.alive || sim.dying || !sim.db)
 		return; /* what a dead process left in the air */
+	memory_look(true);
 	look_first_line(shipment, text);
 	look_marks(text);
 	look_place(shipment, text);
+	memory_look(false);
 }
 
 /* ---- now and then ---- */
