@@ -191,6 +191,9 @@ load_sodium(void)
 {
 	if (sodium_init() < 0)
 		abort();
+	/* OpenSSL 3.0 itself does not outlive a refusal while it sets itself up, at its first use. */
+	of_file();
+	rewind(said);
 }
 
 static const struct part {
