@@ -83,6 +83,20 @@ content(struct app *app, const char *key, const char *name)
 	return path;
 }
 
+/* What a value of [bot] should have been, with its line. */
+static char *
+wrong_value(struct app *app, const char *key, int i, const char *value, const char *expected)
+{
+	int line = conf_line(app->conf, "bot", key, i);
+	char why[600], place[16] = "";
+
+	if (line)
+		snprintf(place, sizeof(place), ":%d", line);
+	snprintf(why, sizeof(why), "%s%s: [bot] %s = %s: %s", app->arguments->config, place, key,
+	    value, expected);
+	return memory_string(why);
+}
+
 static char *
 overrides(struct app *app)
 {
@@ -101,13 +115,8 @@ overrides(struct app *app)
 		    (sign == '+' || sign == '-'))
 			bad = zone_override(app->zones, zone, &civil,
 			    (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60));
-		if (bad) {
-			char why[400];
-
-			snprintf(why, sizeof(why), "%s: [bot] zone_override = %s: %s",
-			    app->arguments->config, text, bad);
-			return memory_string(why);
-		}
+		if (bad)
+			return wrong_value(app, "zone_override", i, text, bad);
 	}
 	return NULL;
 }
@@ -116,32 +125,43 @@ static char *
 check_days(struct app *app)
 {
 	const char *text, *wrong;
-	char why[400];
 
 	for (int i = 0; (text = conf_each(app->conf, "bot", "day_override", i)); i++) {
 		wrong = almanac_wrong(text);
-		if (!wrong)
-			continue;
-		snprintf(why, sizeof(why), "%s: [bot] day_override = %s: %s",
-		    app->arguments->config, text, wrong);
-		return memory_string(why);
+		if (wrong)
+			return wrong_value(app, "day_override", i, text, wrong);
 	}
 	return NULL;
+}
+
+static char *
+check_languages(struct app *app)
+{
+	const char *const *codes = conf_list(app->conf, "bot", NULL, "languages");
+	char file[40], *path, *wrong = NULL;
+
+	/* Of the default it is the words' folder that is wrong, and they say so. */
+	if (!conf_line(app->conf, "bot", "languages", 0))
+		return NULL;
+	for (; *codes && !wrong; codes++) {
+		snprintf(file, sizeof(file), "%.30s.json", *codes);
+		path = join_path(app->words_folder, file);
+		if (access(path, R_OK))
+			wrong = wrong_value(
+			    app, "languages", 0, *codes, "expected languages that there are words of");
+		free(path);
+	}
+	return wrong;
 }
 
 static char *
 check_zones(struct app *app)
 {
 	const char *const *names = conf_list(app->conf, "bot", NULL, "time_zones");
-	char why[300];
 
 	for (; *names; names++)
-		if (!zone_find(app->zones, *names)) {
-			snprintf(why, sizeof(why),
-			    "%s: [bot] time_zones: expected names of zones, not %s",
-			    app->arguments->config, *names);
-			return memory_string(why);
-		}
+		if (!zone_find(app->zones, *names))
+			return wrong_value(app, "time_zones", 0, *names, "expected names of zones");
 	return NULL;
 }
 
@@ -192,6 +212,9 @@ app_read(struct app *app, const struct arguments *arguments)
 	snprintf(app->erased_file, strlen(database) + sizeof(".erased"), "%s.erased", database);
 	app->words_folder = content(app, "words", "words");
 	app->partners_file = content(app, "partners", "partners.json");
+	why = check_languages(app);
+	if (why)
+		return complain(EXIT_CONFIG, why);
 	app->words =
 	    words_load(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), &why);
 	if (!app->words)

@@ -19,6 +19,7 @@ struct setting {
 	char *text;
 	int64_t number;
 	char **list;
+	int line; /* 0: a default */
 };
 
 struct section {
@@ -32,6 +33,7 @@ struct conf {
 	char *path;
 	struct setting *settings, **last;
 	struct section *sections, **last_section;
+	int line; /* that is read; 0: none */
 };
 
 static char *say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -279,6 +281,7 @@ add(struct conf *c, const struct section *in, const struct conf_key *k, const ch
 	s->section = memory_string(in->section);
 	s->name = in->name ? memory_string(in->name) : NULL;
 	s->key = k;
+	s->line = c->line;
 	*c->last = s;
 	c->last = &s->next;
 	return take(c, s, value);
@@ -431,7 +434,7 @@ conf_parse(const char *path, const char *bytes, const struct conf_key *keys, cha
 	while (*bytes && !bad) {
 		size_t n = strcspn(bytes, "\n");
 
-		number++;
+		c->line = ++number;
 		if (n > LINE_MOST) {
 			bad = say("expected a line of at most %d bytes", LINE_MOST);
 			break;
@@ -442,6 +445,7 @@ conf_parse(const char *path, const char *bytes, const struct conf_key *keys, cha
 		bad = read_line(c, line, number);
 	}
 	number = bad ? number : 0;
+	c->line = 0;
 	if (!bad)
 		bad = complete(c, &number);
 	if (!bad)
@@ -548,6 +552,15 @@ conf_each(const struct conf *c, const char *section, const char *key, int i)
 		if (!strcmp(s->section, section) && !strcmp(s->key->key, key) && i-- == 0)
 			return s->text;
 	return NULL;
+}
+
+int
+conf_line(const struct conf *c, const char *section, const char *key, int i)
+{
+	for (struct setting *s = c->settings; s; s = s->next)
+		if (!strcmp(s->section, section) && !strcmp(s->key->key, key) && i-- == 0)
+			return s->line;
+	return 0;
 }
 
 bool
