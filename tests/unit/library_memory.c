@@ -191,9 +191,6 @@ load_sodium(void)
 {
 	if (sodium_init() < 0)
 		abort();
-	/* OpenSSL 3.0 itself does not outlive a refusal while it sets itself up, at its first use. */
-	of_file();
-	rewind(said);
 }
 
 static const struct part {
@@ -229,6 +226,7 @@ child(const struct part *part, int64_t n)
 	alarm(SECONDS);
 	memory_for_json();
 	memory_for_icu();
+	memory_for_openssl();
 	arena = arena_new();
 	zones = zones_open(NULL);
 	said = open_memstream(&text, &length);
