@@ -8,7 +8,8 @@ PACKAGES := gcc pkg-config python3 libuv1-dev libcurl4-openssl-dev libjansson-de
 	libcairo2-dev libpango1.0-dev libc6-dev ca-certificates tzdata fonts-noto-core
 TEST_PACKAGES := $(PACKAGES) clang libclang-rt-14-dev libcmocka-dev valgrind python3-yaml \
 	python3-jsonschema python3-icalendar python3-vobject python3-dateutil python3-matrix-nio python3-olm \
-	python3-python-telegram-bot zbar-tools libimage-exiftool-perl mediainfo ffmpeg imagemagick
+	python3-python-telegram-bot zbar-tools libimage-exiftool-perl mediainfo ffmpeg imagemagick \
+	clang-format cppcheck
 DEB_PACKAGES := $(PACKAGES) debhelper dpkg-dev
 SYSTEM_PACKAGES := $(DEB_PACKAGES) lintian mmdebstrap systemd-container strace
 LONG_PACKAGES := $(TEST_PACKAGES) $(SYSTEM_PACKAGES)
@@ -59,7 +60,7 @@ CFLAGS_PKG = $(call pkg,--cflags,$(LIBS_PKG))
 LDLIBS_PKG = $(call pkg,--libs,$(LIBS_PKG)) -lm
 
 .PHONY: all programs run test test-programs test-long test-system bench fuzz install deb format \
-	lint clean help deps test-deps long-deps deb-deps system-deps
+	lint lint-format lint-cppcheck clean help deps test-deps long-deps deb-deps system-deps
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -219,11 +220,16 @@ test-system: system-deps
 	@tests/system/run
 	@tests/system/syscalls
 
+SOURCES = $(shell find bot include tests -name "*.[ch]")
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
-lint:
-	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
-	cppcheck -q --std=c11 --enable=warning,portability --error-exitcode=1 -Iinclude -Ibot bot
+	clang-format -i $(SOURCES)
+lint: lint-format lint-cppcheck
+lint-format:
+	clang-format --dry-run -Werror $(SOURCES)
+# Told what the macros are that it cannot follow.
+lint-cppcheck:
+	cppcheck -q --std=c11 --enable=warning,portability --error-exitcode=1 -Iinclude -Ibot '-DV(...)=0' \
+		'-Djson_array_foreach(a,i,v)=for((i)=0;(i)<1;(i)++)' '-Djson_object_foreach(a,k,v)=for((k)=0;(k);)' bot
 clean:
 	rm -rf $(B)
 

@@ -72,7 +72,8 @@ erase_turn(struct turn *t, void *ctx)
 	sscanf(q->line, "erase %31[a-z]", network);
 	if (!who || !network[0])
 		return;
-	buf_string(q->reply, people_erase_address(t, network, who + 1) ? "erased\n" : "nobody known there\n");
+	buf_string(q->reply,
+	    people_erase_address(t, network, who + 1) ? "erased\n" : "nobody known there\n");
 	q->status = EXIT_DONE;
 }
 
@@ -120,7 +121,8 @@ wake(void *ctx, int64_t at_ms)
 int
 admin_engine(struct app *app)
 {
-	return app_engine(app, &(struct engine_ports){.ctx = app, .now_ms = now_ms, .wake = wake}, true);
+	return app_engine(
+	    app, &(struct engine_ports){.ctx = app, .now_ms = now_ms, .wake = wake}, true);
 }
 
 int
@@ -155,8 +157,9 @@ admin_ask(struct app *app, const char *line, struct buf *reply)
 		if (status >= 0)
 			return status;
 		if (errno == ETIMEDOUT) {
-			buf_print(reply, "alumhub-bot: %s: the service does not answer; what was asked may "
-					 "still be done\n",
+			buf_print(reply,
+			    "alumhub-bot: %s: the service does not answer; what was asked may "
+			    "still be done\n",
 			    path);
 			return EXIT_FAILED;
 		}
@@ -252,8 +255,8 @@ draw_poster(const char *link, const char *typed, const char *file)
 {
 	char lines[600];
 
-	snprintf(lines, sizeof(lines), "title 1\nqr %s\nfoot %s\ntitle 2\nqr %s\nfoot %s\n", link, link,
-	    typed, typed);
+	snprintf(lines, sizeof(lines), "title 1\nqr %s\nfoot %s\ntitle 2\nqr %s\nfoot %s\n", link,
+	    link, typed, typed);
 	return draw("bars", lines, file);
 }
 
@@ -281,7 +284,8 @@ print_code(char *reply, const char *qr)
 		fprintf(stderr,
 		    "alumhub-bot: the bot's name on Telegram is not known yet: it goes in the place of"
 		    " BOT, and is learnt when `run` first reaches Telegram%s\n",
-		    qr ? "; the picture holds the line of Matrix, which works when it is typed" : "");
+		    qr ? "; the picture holds the line of Matrix, which works when it is typed"
+		       : "");
 	if (!qr)
 		return EXIT_DONE;
 	if ((!link || !*link) && way && *way)
@@ -299,7 +303,8 @@ invite_main(struct app *app)
 	int status;
 
 	if (!a->role || !people_role(a->role)) {
-		fprintf(stderr, "alumhub-bot: --role: expected member, coordinator, judge, safety or admin\n");
+		fprintf(stderr,
+		    "alumhub-bot: --role: expected member, coordinator, judge, safety or admin\n");
 		return EXIT_USAGE;
 	}
 	if (!whole_number(a->uses, USES_DEFAULT, 100000, &uses) ||
@@ -308,7 +313,8 @@ invite_main(struct app *app)
 		return EXIT_USAGE;
 	}
 	if ((people_role(a->role) & (MEMBERS | COORDINATORS)) && !a->org) {
-		fprintf(stderr, "alumhub-bot: --org: expected the id of an organisation for a %s\n", a->role);
+		fprintf(stderr, "alumhub-bot: --org: expected the id of an organisation for a %s\n",
+		    a->role);
 		return EXIT_USAGE;
 	}
 	if (a->org && !partners_find(app->partners, a->org)) {
@@ -316,7 +322,8 @@ invite_main(struct app *app)
 		    app->partners_file, a->org);
 		return EXIT_USAGE;
 	}
-	snprintf(line, sizeof(line), "invite %s %lld %lld %s", a->role, uses, days, a->org ? a->org : "");
+	snprintf(line, sizeof(line), "invite %s %lld %lld %s", a->role, uses, days,
+	    a->org ? a->org : "");
 	status = admin_ask(app, line, &reply);
 	if (status == EXIT_DONE && reply.bytes) {
 		status = print_code(reply.bytes, a->qr);
@@ -401,7 +408,8 @@ check_place(const struct conf *conf, const char *section, const char *name, cons
 	snprintf(network, sizeof(network), "%.*s", (int)strcspn(place, ":"), place);
 	if ((!strcmp(network, "telegram") || !strcmp(network, "matrix")) && conf_has(conf, network))
 		return;
-	fprintf(stderr, "alumhub-bot: [%s%s%s] %s: expected a network that the file switches on, not %s\n",
+	fprintf(stderr,
+	    "alumhub-bot: [%s%s%s] %s: expected a network that the file switches on, not %s\n",
 	    section, name ? " " : "", name ? name : "", key, network);
 	c->wrong++;
 }
@@ -425,8 +433,9 @@ note_secret(const char *file)
 	if (!file || stat(file, &st))
 		return;
 	if (st.st_mode & (S_IROTH | S_IWOTH))
-		fprintf(stderr, "alumhub-bot: %s: everybody on this machine may read or write it; expected mode "
-				"0600\n",
+		fprintf(stderr,
+		    "alumhub-bot: %s: everybody on this machine may read or write it; expected mode "
+		    "0600\n",
 		    file);
 }
 
@@ -455,7 +464,8 @@ check_main(struct app *app)
 	}
 	snprintf(path, sizeof(path), "%s/x.db", folder);
 	options.path = path;
-	c.wrong = words_check(app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), check_words, NULL);
+	c.wrong = words_check(
+	    app->words_folder, conf_list(app->conf, "bot", NULL, "languages"), check_words, NULL);
 	if (db_open(&c.db, &options, &why) != DB_OK) {
 		fprintf(stderr, "alumhub-bot: schema: %s\n", why);
 		free(why);
@@ -464,9 +474,11 @@ check_main(struct app *app)
 	}
 	engine_statements(features, check_statement, &c);
 	for (int i = 0; conf_name(app->conf, "podcast", i); i++) {
-		key = conf_text(app->conf, "podcast", conf_name(app->conf, "podcast", i), "disclaimer");
+		key = conf_text(
+		    app->conf, "podcast", conf_name(app->conf, "podcast", i), "disclaimer");
 		if (key && !words_has(app->words, key)) {
-			fprintf(stderr, "alumhub-bot: [podcast %s] disclaimer: expected a key of the words, not %s\n",
+			fprintf(stderr,
+			    "alumhub-bot: [podcast %s] disclaimer: expected a key of the words, not %s\n",
 			    conf_name(app->conf, "podcast", i), key);
 			c.wrong++;
 		}

@@ -147,8 +147,8 @@ check_languages(struct app *app)
 		snprintf(file, sizeof(file), "%.30s.json", *codes);
 		path = join_path(app->words_folder, file);
 		if (access(path, R_OK))
-			wrong = wrong_value(
-			    app, "languages", 0, *codes, "expected languages that there are words of");
+			wrong = wrong_value(app, "languages", 0, *codes,
+			    "expected languages that there are words of");
 		free(path);
 	}
 	return wrong;

@@ -18,9 +18,9 @@ enum exit_status {
 
 struct arguments {
 	const char *config;
-	const char *as, *language;		     /* chat */
+	const char *as, *language;		   /* chat */
 	const char *role, *org, *uses, *days, *qr; /* invite */
-	const char *file;			     /* backup, restore */
+	const char *file;			   /* backup, restore */
 	bool json;
 };
 
@@ -38,10 +38,10 @@ struct app {
 	struct manifest *manifest;
 	struct engine *engine;
 	char *state_folder, *words_folder, *partners_file, *key_file;
-	char *erased_file; /* the list of erasures beside the database */
-	char problem[400]; /* set by the broken port */
-	char sandbox[80];  /* for status */
-	bool unit;	   /* systemd gave us a folder for the state */
+	char *erased_file;    /* the list of erasures beside the database */
+	char problem[400];    /* set by the broken port */
+	char sandbox[80];     /* for status */
+	bool unit;	      /* systemd gave us a folder for the state */
 	volatile bool ending; /* long work on other threads ends soon */
 };
 

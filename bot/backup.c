@@ -62,8 +62,9 @@ name_it(struct target *to, const char *file)
 	snprintf(to->folder, sizeof(to->folder), "%s", file);
 	for (size_t n = strlen(to->folder); n > 1 && to->folder[n - 1] == '/'; n--)
 		to->folder[n - 1] = 0;
-	snprintf(to->file, sizeof(to->file), "%.2000s/" NAME_START "%04lld%02d%02dT%02d%02d%02dZ" NAME_END,
-	    to->folder, (long long)at.year, at.month, at.day, at.hour, at.minute, at.second);
+	snprintf(to->file, sizeof(to->file),
+	    "%.2000s/" NAME_START "%04lld%02d%02dT%02d%02d%02dZ" NAME_END, to->folder,
+	    (long long)at.year, at.month, at.day, at.hour, at.minute, at.second);
 }
 
 static void
@@ -121,10 +122,8 @@ backup_run(void *arg)
 	/* Of the first one: a reload frees the others while this thread runs. */
 	const char *database = conf_text(b->app->first_conf, "bot", NULL, "database");
 	const char *damage = db_held_damage(b->held);
-	struct seal_source from = {.name = database,
-	    .ctx = b,
-	    .read = read_held,
-	    .length = db_held_bytes(b->held)};
+	struct seal_source from = {
+	    .name = database, .ctx = b, .read = read_held, .length = db_held_bytes(b->held)};
 
 	b->bytes = from.length;
 	if (damage)
@@ -219,7 +218,8 @@ backup_here(struct app *app, const char *file, struct buf *reply)
 	for (int i = 0; i < HOLD_TRIES && !(b = backup_begin(app, file)); i++)
 		nanosleep(&(struct timespec){.tv_nsec = HOLD_PAUSE_MS * 1000000L}, NULL);
 	if (!b) {
-		buf_string(reply, "alumhub-bot: somebody reads the state for too long; try again\n");
+		buf_string(
+		    reply, "alumhub-bot: somebody reads the state for too long; try again\n");
 		return EXIT_FAILED;
 	}
 	backup_run(b);
@@ -244,7 +244,8 @@ is_below(const char *file, const char *folder)
 
 /* `said` is what the service said of `made`: it is said of what has its name now. */
 static int
-carry_on(struct app *app, const char *made, const char *file, const struct buf *said, struct buf *reply)
+carry_on(
+    struct app *app, const char *made, const char *file, const struct buf *said, struct buf *reply)
 {
 	struct target to = {.folder = ""};
 	char *why;
@@ -335,16 +336,18 @@ say_restored(const struct app *app, const struct restored *r)
 {
 	struct civil at = civil_from(r->made);
 
-	printf("the state of %04lld-%02d-%02d %02d:%02d UTC is back\n", (long long)at.year, at.month,
-	    at.day, at.hour, at.minute);
+	printf("the state of %04lld-%02d-%02d %02d:%02d UTC is back\n", (long long)at.year,
+	    at.month, at.day, at.hour, at.minute);
 	if (r->listed)
 		printf("%d people who were erased since are erased again\n", r->erased);
 	else
-		printf("there is no %s: nobody who was erased since could be erased again; where that "
-		       "list is kept, put it there and restore once more\n",
+		printf(
+		    "there is no %s: nobody who was erased since could be erased again; where that "
+		    "list is kept, put it there and restore once more\n",
 		    r->list);
-	printf("%lld messages that waited then may have been sent since: they are in doubt and are not "
-	       "sent\n",
+	printf(
+	    "%lld messages that waited then may have been sent since: they are in doubt and are not "
+	    "sent\n",
 	    (long long)r->doubt);
 	if (conf_has(app->conf, "matrix"))
 		printf("Matrix: the old keys cannot be used again; `run` makes a new device with "
@@ -360,8 +363,9 @@ too_old(const struct app *app, int64_t made)
 
 	if (!made || made >= now_s() - days * DAY)
 		return EXIT_DONE;
-	snprintf(what, sizeof(what), "is older than [retention] backup = %lld days; expected a younger "
-				     "one, because who was erased since is no longer known",
+	snprintf(what, sizeof(what),
+	    "is older than [retention] backup = %lld days; expected a younger "
+	    "one, because who was erased since is no longer known",
 	    (long long)days);
 	return complain(app->arguments->file, what);
 }
@@ -431,8 +435,9 @@ expect_nothing(const char *database)
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
 		snprintf(name, sizeof(name), "%s%s", database, ends[i]);
 		if (!access(name, F_OK))
-			return complain(name, "expected no state there; move it away first, with what "
-					      "ends in -wal and -shm");
+			return complain(name,
+			    "expected no state there; move it away first, with what "
+			    "ends in -wal and -shm");
 	}
 	return EXIT_DONE;
 }

@@ -22,7 +22,8 @@ enum { NAME_MOST = 40 };
 struct chat {
 	struct app *app;
 	struct transport *console;
-	int64_t frozen_ms; /* 0: the real clock; after the first `##` the clock stands still between moves */
+	int64_t
+	    frozen_ms; /* 0: the real clock; after the first `##` the clock stands still between moves */
 };
 
 static int64_t
@@ -61,8 +62,8 @@ fetch(void *ctx, const struct engine_fetch *f)
 	if (!strncmp(f->url, "file://", 7))
 		app_fetch_file(c->app, f);
 	else
-		engine_fetched(c->app->engine, f->ticket, FETCHED_FAILED, "", 0, NULL, NULL, NULL, NULL,
-		    "the terminal has no network");
+		engine_fetched(c->app->engine, f->ticket, FETCHED_FAILED, "", 0, NULL, NULL, NULL,
+		    NULL, "the terminal has no network");
 }
 
 static void
@@ -154,7 +155,8 @@ page_line(struct chat *c, const char *text)
 	fclose(f);
 	free(bytes);
 	if (!known)
-		fprintf(stderr, "alumhub-bot: page: expected the name of a configured feed or calendar, not %s\n",
+		fprintf(stderr,
+		    "alumhub-bot: page: expected the name of a configured feed or calendar, not %s\n",
 		    name);
 	settle(c);
 	return true;
@@ -167,8 +169,7 @@ file_line(struct chat *c, const char *text)
 	char name[NAME_MOST + 1], path[1024];
 	int at = 0;
 
-	if (sscanf(text, "%40[a-zA-Z0-9_-] %1023s%n", name, path, &at) != 2 ||
-	    access(path, R_OK))
+	if (sscanf(text, "%40[a-zA-Z0-9_-] %1023s%n", name, path, &at) != 2 || access(path, R_OK))
 		return false;
 	text += at;
 	console_send_file(c->console, name, path, text + strspn(text, " "));
@@ -182,7 +183,8 @@ speaker(const char *line, char *name)
 {
 	size_t n = 0;
 
-	while (n < NAME_MOST && (isalnum((unsigned char)line[n]) || line[n] == '_' || line[n] == '-'))
+	while (
+	    n < NAME_MOST && (isalnum((unsigned char)line[n]) || line[n] == '_' || line[n] == '-'))
 		n++;
 	if (!n || line[n] != ':' || line[n + 1] != ' ')
 		return line;
@@ -241,14 +243,16 @@ int
 chat_main(struct app *app)
 {
 	struct chat c = {.app = app};
-	struct engine_ports ports = {.ctx = &c, .now_ms = now_ms, .wake = wake, .work = work, .fetch = fetch};
+	struct engine_ports ports = {
+	    .ctx = &c, .now_ms = now_ms, .wake = wake, .work = work, .fetch = fetch};
 	bool terminal = isatty(0) && isatty(1);
 	char *line = NULL;
 	size_t room = 0;
 	int status;
 
 	if (app->arguments->language && !words_speaks(app->words, app->arguments->language)) {
-		fprintf(stderr, "alumhub-bot: --language: expected one of the configured languages\n");
+		fprintf(
+		    stderr, "alumhub-bot: --language: expected one of the configured languages\n");
 		return EXIT_USAGE;
 	}
 	log_limit(LOG_ERROR); /* a conversation is not a log */

@@ -21,8 +21,8 @@ struct paths {
 
 /* Libraries, names and certificates, zones, fonts and their cache for the pictures, what the loader
  * and the allocator look at. */
-static const char *const system_paths[] = {"/usr", "/lib", "/lib64", "/etc", "/proc", "/run", "/dev",
-    "/var/cache/fontconfig", "/sys/devices/system/cpu", "/sys/fs/cgroup"};
+static const char *const system_paths[] = {"/usr", "/lib", "/lib64", "/etc", "/proc", "/run",
+    "/dev", "/var/cache/fontconfig", "/sys/devices/system/cpu", "/sys/fs/cgroup"};
 
 static void
 add(struct paths *paths, const char *path)
@@ -99,7 +99,8 @@ picture_paths(char program[2][1100])
 	if (!slash)
 		return;
 	snprintf(slash, 20, "/alumhub-picture");
-	snprintf(program[1], 1100, "%.*s/../alumhub-picture", (int)(slash - program[0]), program[0]);
+	snprintf(
+	    program[1], 1100, "%.*s/../alumhub-picture", (int)(slash - program[0]), program[0]);
 }
 
 /* Files are confined under a unit alone: elsewhere nobody said which folders are the service's. */
@@ -109,7 +110,8 @@ confine_run(struct app *app)
 	const char *given = getenv("STATE_DIRECTORY"), *more = getenv("LOGS_DIRECTORY");
 	char program[2][1100];
 	char *config = folder_of(app->arguments->config), *partners = folder_of(app->partners_file);
-	char *state = memory_string(app->unit ? given : ""), *logs = memory_string(more ? more : "");
+	char *state = memory_string(app->unit ? given : ""),
+	     *logs = memory_string(more ? more : "");
 	struct paths read = {0}, write = {0}, run = {0};
 	uint16_t ports[PORTS_MOST];
 	bool split = conf_has(app->conf, "egress");
@@ -138,8 +140,9 @@ confine_run(struct app *app)
 	    .run = run.list,
 	    .ports = ports,
 	    .port_count = split ? 0 : ports_of(hosts, ports)});
-	snprintf(app->sandbox, sizeof(app->sandbox), abi ? "landlock %d:%s programs%s" : "no landlock",
-	    abi, app->unit ? " files," : "", abi >= 4 ? split ? ", no TCP" : ", TCP ports" : "");
+	snprintf(app->sandbox, sizeof(app->sandbox),
+	    abi ? "landlock %d:%s programs%s" : "no landlock", abi, app->unit ? " files," : "",
+	    abi >= 4 ? split ? ", no TCP" : ", TCP ports" : "");
 	log_event(LOG_NOTICE, "service.sandbox", "landlock=%d files=%d", abi, app->unit);
 	free(config);
 	free(partners);

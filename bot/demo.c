@@ -58,7 +58,8 @@ load(struct app *app, struct loading *l)
 			return EXIT_FAILED;
 		progress(done < l->people ? done : l->people, l->people);
 	}
-	printf("%" PRId64 " invented people: demo1 and demo2 are admins, demo3 is a safety officer, demo4 a "
+	printf("%" PRId64
+	       " invented people: demo1 and demo2 are admins, demo3 is a safety officer, demo4 a "
 	       "judge, demo5 a coordinator\n"
 	       "`chat --as demo1` speaks as one of them; everything said in this state is marked\n",
 	    l->people);
@@ -75,7 +76,8 @@ demo_main(struct app *app)
 
 	l.people = strtoll(app->arguments->file, &end, 10);
 	if (*end || l.people < 1 || l.people > DEMO_MOST) {
-		fprintf(stderr, "alumhub-bot: load-demo: expected a number from 1 to %d\n", DEMO_MOST);
+		fprintf(
+		    stderr, "alumhub-bot: load-demo: expected a number from 1 to %d\n", DEMO_MOST);
 		return EXIT_USAGE;
 	}
 	log_limit(LOG_ERROR);

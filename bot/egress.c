@@ -44,7 +44,8 @@ allow_words(struct hosts *hosts, const struct conf *conf, const char *key, bool 
 	for (int i = 0; (line = conf_each(conf, "egress", key, i)); i++) {
 		char *words = memory_string(line), *rest = NULL;
 
-		for (char *w = strtok_r(words, " \t,", &rest); w; w = strtok_r(NULL, " \t,", &rest)) {
+		for (char *w = strtok_r(words, " \t,", &rest); w;
+		     w = strtok_r(NULL, " \t,", &rest)) {
 			const char *why = hosts_allow(hosts, w, inside, 0);
 			char *all = why ? complaint(key, w, why) : NULL;
 

@@ -162,8 +162,7 @@ run_verb(const struct verb *c, const struct arguments *arguments)
 int
 main(int argc, char **argv)
 {
-	struct typed t = {
-	    .arguments = {.config = "/etc/alumhub-bot/alumhub-bot.ini", .as = "me"}};
+	struct typed t = {.arguments = {.config = "/etc/alumhub-bot/alumhub-bot.ini", .as = "me"}};
 	const struct verb *c;
 	int status;
 
@@ -181,7 +180,8 @@ main(int argc, char **argv)
 	if (!c)
 		return wrong("unknown command ", t.command);
 	if (c->takes_file != (t.arguments.file != NULL))
-		return wrong(c->takes_file ? "expected one more word behind " : "no word belongs behind ",
+		return wrong(
+		    c->takes_file ? "expected one more word behind " : "no word belongs behind ",
 		    t.command);
 	for (int i = 0; i < t.count; i++)
 		if (!takes(c, t.given[i]))

@@ -296,8 +296,7 @@ in_all_languages(const struct words *words, struct arena *arena, const char *key
 }
 
 static void
-matrix_reasons(
-    const struct words *words, struct arena *arena, const char *reasons[MATRIX_REASONS])
+matrix_reasons(const struct words *words, struct arena *arena, const char *reasons[MATRIX_REASONS])
 {
 	static const char *const keys[] = {
 	    [MATRIX_REASON_SWITCHED_OFF] = "leaving.switched_off",
@@ -399,7 +398,8 @@ backup_try(void *ctx)
 	} else if (++s->backup_tries < BACKUP_TRIES) {
 		timer_start(s->backup_again, BACKUP_AGAIN_MS);
 	} else {
-		buf_string(&reply, "alumhub-bot: somebody reads the state for too long; try again\n");
+		buf_string(
+		    &reply, "alumhub-bot: somebody reads the state for too long; try again\n");
 		backup_reply(s, EXIT_FAILED, &reply);
 	}
 }
@@ -479,8 +479,12 @@ static int
 assemble(struct service *s)
 {
 	struct app *app = s->app;
-	struct engine_ports ports = {
-	    .ctx = s, .now_ms = now_ms, .steady_ms = steady_ms, .wake = wake, .work = work, .fetch = fetch};
+	struct engine_ports ports = {.ctx = s,
+	    .now_ms = now_ms,
+	    .steady_ms = steady_ms,
+	    .wake = wake,
+	    .work = work,
+	    .fetch = fetch};
 	char path[1100];
 	int status;
 

@@ -35,8 +35,8 @@ version_main(void)
 	u_versionToString(parts, icu);
 	olm_get_library_version(&major, &minor, &patch);
 	printf("alumhub-bot 1.0\nschema %d\n", schema_version());
-	printf("SQLite %s\nlibuv %s\n%s\njansson %s\n", db_library(), loop_library(), http_library(),
-	    memory_json_library());
+	printf("SQLite %s\nlibuv %s\n%s\njansson %s\n", db_library(), loop_library(),
+	    http_library(), memory_json_library());
 	printf("ICU %s\n%s\nlibical %s\nlibsodium %s\nlibolm %d.%d.%d\n", icu, XML_ExpatVersion(),
 	    ICAL_VERSION, sodium_version_string(), major, minor, patch);
 	return EXIT_DONE;

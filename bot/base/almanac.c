@@ -256,8 +256,7 @@ dates_of(const struct calendars *calendars, const struct dates *before, int64_t 
 	if (!follows(before, HEBREW, day, &d))
 		date_of(calendars->hebrew, day, &d.month[HEBREW], &d.date[HEBREW], NULL);
 	if (!follows(before, HIJRI, day, &d))
-		date_of(
-		    calendars->hijri, day, &d.month[HIJRI], &d.date[HIJRI], &d.hijri_length);
+		date_of(calendars->hijri, day, &d.month[HIJRI], &d.date[HIJRI], &d.hijri_length);
 	d.date[EASTER_WEST] = (int)(day - easter_west(civil.year));
 	d.date[EASTER_EAST] = (int)(day - easter_east(civil.year));
 	return d;

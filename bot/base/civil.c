@@ -40,7 +40,7 @@ int64_t
 civil_seconds(const struct civil *c)
 {
 	return civil_days(c->year, c->month, c->day) * 86400 + c->hour * 3600 + c->minute * 60 +
-	    c->second;
+	       c->second;
 }
 
 struct civil
@@ -80,8 +80,8 @@ int
 civil_valid(const struct civil *c)
 {
 	return c->year >= 1 && c->year <= 9999 && c->month >= 1 && c->month <= 12 && c->day >= 1 &&
-	    c->day <= civil_month_days(c->year, c->month) && c->hour >= 0 && c->hour <= 23 &&
-	    c->minute >= 0 && c->minute <= 59 && c->second >= 0 && c->second <= 59;
+	       c->day <= civil_month_days(c->year, c->month) && c->hour >= 0 && c->hour <= 23 &&
+	       c->minute >= 0 && c->minute <= 59 && c->second >= 0 && c->second <= 59;
 }
 
 /* Exactly `digits` digits at *at, which moves on; -1 when they are not there. */
@@ -132,7 +132,7 @@ civil_read(const char *text, struct civil *c)
 char *
 civil_write(const struct civil *c, char text[CIVIL_TEXT])
 {
-	snprintf(text, CIVIL_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", (int)(c->year % 100000), c->month,
-	    c->day, c->hour, c->minute, c->second);
+	snprintf(text, CIVIL_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", (int)(c->year % 100000),
+	    c->month, c->day, c->hour, c->minute, c->second);
 	return text;
 }

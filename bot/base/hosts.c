@@ -119,8 +119,7 @@ allow(struct hosts *hosts, const char *text, uint16_t port, bool inside, int fam
 	if (e.below && (e.rule.reach == HOST_LITERAL || e.rule.reach == HOST_LOOPBACK))
 		return expected;
 	e.name = memory_string(name);
-	hosts->list =
-	    memory_resize(hosts->list, (size_t)(hosts->count + 1) * sizeof(*hosts->list));
+	hosts->list = memory_resize(hosts->list, (size_t)(hosts->count + 1) * sizeof(*hosts->list));
 	hosts->list[hosts->count++] = e;
 	return NULL;
 }

@@ -67,8 +67,7 @@ bad_partner(const json_t *o)
 
 	if (!json_is_object(o) || !id || !*id)
 		return "expected an object with an \"id\"";
-	json_object_foreach((json_t *)(uintptr_t)o, key, value)
-	{
+	json_object_foreach((json_t *)(uintptr_t)o, key, value) {
 		int i = 0;
 
 		while (known[i] && strcmp(known[i], key))
@@ -99,10 +98,11 @@ read_partner(struct partners *p, const json_t *o)
 	x->languages = read_languages(p, json_object_get(o, "languages"));
 	x->alumni_programme = json_is_true(json_object_get(o, "alumni_programme"));
 	x->programmes = arena_alloc(p->arena, (json_array_size(list) + 1) * sizeof(*x->programmes));
-	json_array_foreach(list, i, each)
-	{
-		x->programmes[x->programme_count].name = read_text(p, json_object_get(each, "name"));
-		x->programmes[x->programme_count++].text = read_text(p, json_object_get(each, "text"));
+	json_array_foreach(list, i, each) {
+		x->programmes[x->programme_count].name =
+		    read_text(p, json_object_get(each, "name"));
+		x->programmes[x->programme_count++].text =
+		    read_text(p, json_object_get(each, "text"));
 	}
 }
 
@@ -125,8 +125,7 @@ partners_load(const char *path, char **why)
 	p = memory_new(sizeof(*p));
 	p->arena = arena_new();
 	p->list = memory_new((json_array_size(root) + 1) * sizeof(*p->list));
-	json_array_foreach(root, i, o)
-	{
+	json_array_foreach(root, i, o) {
 		const char *bad = bad_partner(o);
 
 		if (!bad && partners_find(p, json_string_value(json_object_get(o, "id"))))

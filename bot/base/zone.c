@@ -12,10 +12,10 @@
 enum {
 	FILE_BYTES = 256 * 1024,
 	NAME_BYTES = 64,
-	KINDS = 257,		/* a file has 256 at most; one more for an override */
-	LAST_YEAR = 2500,	/* how far a footer is laid out; later instants keep the last offset */
-	LAID_OUT = 2 * 600,	/* changes that makes at most */
-	AROUND_S = 50 * 3600,	/* no wall time is further from its instant, overrides included */
+	KINDS = 257,	    /* a file has 256 at most; one more for an override */
+	LAST_YEAR = 2500,   /* how far a footer is laid out; later instants keep the last offset */
+	LAID_OUT = 2 * 600, /* changes that makes at most */
+	AROUND_S = 50 * 3600, /* no wall time is further from its instant, overrides included */
 	OFFSET_MAX_S = 26 * 3600,
 };
 #define FOREVER INT64_MAX
@@ -98,8 +98,8 @@ static int
 table_same(const struct table *a, const struct table *b)
 {
 	return a->count == b->count && a->kind_count == b->kind_count &&
-	    !memcmp(a->kinds, b->kinds, a->kind_count * sizeof(a->kinds[0])) &&
-	    !memcmp(a->changes, b->changes, a->count * sizeof(a->changes[0]));
+	       !memcmp(a->kinds, b->kinds, a->kind_count * sizeof(a->kinds[0])) &&
+	       !memcmp(a->changes, b->changes, a->count * sizeof(a->changes[0]));
 }
 
 static void
@@ -167,9 +167,9 @@ end_of(const struct table *t, size_t i)
 /* --- the POSIX footer ----------------------------------------------------------------------- */
 
 struct rule {
-	char form;	      /* 'M', 'J' or 0 for a day counted from 0 with leap days */
+	char form; /* 'M', 'J' or 0 for a day counted from 0 with leap days */
 	int month, week, day;
-	int32_t time_s;	      /* wall, -167 h to 167 h */
+	int32_t time_s; /* wall, -167 h to 167 h */
 };
 
 struct footer {
@@ -373,7 +373,7 @@ read_header(const unsigned char *p, size_t length, size_t width, struct counts *
 	    c->type > 256 || c->characters > 2048)
 		return 0;
 	c->bytes = c->time * (width + 1) + c->type * 6u + c->characters + c->leap * (width + 4) +
-	    c->isstd + c->isut;
+		   c->isstd + c->isut;
 	return length - 44 >= c->bytes;
 }
 
@@ -387,7 +387,8 @@ read_kinds(struct table *t, const unsigned char *types, const struct counts *c)
 		uint32_t at = types[i * 6u + 5];
 
 		k->offset_s = (int32_t)big32(types + i * 6u);
-		if (k->offset_s < -OFFSET_MAX_S || k->offset_s > OFFSET_MAX_S || at >= c->characters)
+		if (k->offset_s < -OFFSET_MAX_S || k->offset_s > OFFSET_MAX_S ||
+		    at >= c->characters)
 			return 0;
 		for (size_t n = 0; n < sizeof(k->abbreviation) - 1 && at + n < c->characters; n++) {
 			k->abbreviation[n] = (char)names[at + n];
@@ -724,7 +725,8 @@ name_allowed(const char *name)
 
 	if (n == 0 || n >= NAME_BYTES || *name == '/' || *name == '.' || strstr(name, "/."))
 		return 0;
-	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-_/") == n;
+	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-_/") ==
+	       n;
 }
 
 const struct zone *
@@ -833,7 +835,7 @@ zone_to_utc(const struct zone *zone, const struct civil *wall)
 			answer.utc[found > 0] = utc;
 			found++;
 		} else if (!gap && !found && utc >= end_of(t, i) && i + 1 < t->count &&
-		    seconds - offset_of(t, i + 1) < t->changes[i + 1].utc) {
+			   seconds - offset_of(t, i + 1) < t->changes[i + 1].utc) {
 			answer.utc[0] = utc;
 			answer.utc[1] = seconds - offset_of(t, i + 1);
 			gap = 1;

@@ -100,8 +100,7 @@ alarm_when(struct turn *t, bool bad, const char *name, const char *detail)
 }
 
 void
-alarm_each(
-    struct turn *t, void (*each)(void *ctx, const char *name, int64_t raised), void *ctx)
+alarm_each(struct turn *t, void (*each)(void *ctx, const char *name, int64_t raised), void *ctx)
 {
 	struct rows *q = db_query(t->db, &all, NONE);
 

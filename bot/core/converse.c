@@ -47,17 +47,16 @@ static struct sql set_get = {
     "SELECT secret, account, delivery, serial, choices FROM choice_set WHERE id = ?"};
 static struct sql set_last = {
     "SELECT id FROM choice_set WHERE account = ?1 AND (typed = 1 OR ?2) ORDER BY id DESC LIMIT 1"};
-static struct sql set_not_typed = {
-    "UPDATE choice_set SET typed = 0 WHERE typed = 1 AND account IN"
-    " (SELECT id FROM account WHERE person = ?)"};
+static struct sql set_not_typed = {"UPDATE choice_set SET typed = 0 WHERE typed = 1 AND account IN"
+				   " (SELECT id FROM account WHERE person = ?)"};
 /* Their numbers rise with time: nothing behind the first young one is looked at. What a clock that
  * ran ahead has marked counts as old. */
 static struct sql prune_sets = {
     "DELETE FROM choice_set WHERE id < coalesce((SELECT id FROM choice_set WHERE born BETWEEN ?1"
     " AND ?2 ORDER BY id LIMIT 1), 9223372036854775807)"};
 static struct sql prune_talks = {"DELETE FROM conversation WHERE updated < ?"};
-struct sql *const converse_statements[] = {
-    &load, &keep, &drop, &flow_name, &offer, &set_get, &set_last, &set_not_typed, &prune_sets, &prune_talks, NULL};
+struct sql *const converse_statements[] = {&load, &keep, &drop, &flow_name, &offer, &set_get,
+    &set_last, &set_not_typed, &prune_sets, &prune_talks, NULL};
 
 /* An answer in a flow: not an action of a feature. */
 #define ANSWER "="

@@ -67,9 +67,9 @@ struct ship {
 	enum op op;
 	enum class class;
 	bool repeated;
-	bool paced;   /* counts against the network's limit in a second */
-	bool heard;   /* a feature wants to know its fate */
-	bool look_up; /* the address may have changed since */
+	bool paced;	     /* counts against the network's limit in a second */
+	bool heard;	     /* a feature wants to know its fate */
+	bool look_up;	     /* the address may have changed since */
 	bool file;	     /* a file goes with it */
 	const char *who;     /* of a post: to whom, as it was taken up, else NULL */
 	const char *where;   /* the same, or where a room moved to, else NULL */
@@ -108,10 +108,10 @@ struct network {
 	int64_t paused_until_ms; /* whole network, by 429 */
 	struct pace pace;	 /* of bulk messages, everywhere together */
 	struct chat_pace paces[PACES];
-	int64_t due_ms[RANKS];	 /* when the first row waiting in the database is due */
-	int64_t silent_until_ms; /* until then some chat may not be sent to */
-	int64_t came_ms; /* last successful batch or health */
-	int64_t heard_s; /* when events last came; 0: never, as far as is known */
+	int64_t due_ms[RANKS];		/* when the first row waiting in the database is due */
+	int64_t silent_until_ms;	/* until then some chat may not be sent to */
+	int64_t came_ms;		/* last successful batch or health */
+	int64_t heard_s;		/* when events last came; 0: never, as far as is known */
 	int64_t away_from_s, away_to_s; /* the last long time without: late.c */
 	int64_t alarm_ms; /* when its health is worth an alarm, or its end; INT64_MAX: never */
 	bool alarmed;
@@ -173,17 +173,17 @@ struct engine {
 	const char *metrics_file;
 	struct engine_counts counts;
 	struct command_index *commands;
-	int64_t next_page_s; /* when a page is to be read; INT64_MIN: to be looked up */
-	int64_t next_job_s; /* the earliest due job; INT64_MAX none */
-	int64_t wake_ms;    /* what was ordered last */
-	int64_t post_next_ms; /* when posts want a slice; INT64_MAX none */
-	bool post_sending;    /* some post goes out: fates make room for more */
+	int64_t next_page_s;	   /* when a page is to be read; INT64_MIN: to be looked up */
+	int64_t next_job_s;	   /* the earliest due job; INT64_MAX none */
+	int64_t wake_ms;	   /* what was ordered last */
+	int64_t post_next_ms;	   /* when posts want a slice; INT64_MAX none */
+	bool post_sending;	   /* some post goes out: fates make room for more */
 	struct post_plain *plains; /* texts that go out now, opened once for all: in their arena */
 	struct arena *plain_arena;
-	bool post_old;	      /* some post's rows may go */
+	bool post_old;			   /* some post's rows may go */
 	int64_t erasures, erasures_listed; /* serial numbers: given, and in the list beside */
 	int64_t folders_read; /* in which quarter of which day old files were looked for */
-	int64_t wipe_ms; /* when the WAL is to be emptied; INT64_MAX: nothing was erased */
+	int64_t wipe_ms;      /* when the WAL is to be emptied; INT64_MAX: nothing was erased */
 	bool ticking;
 	struct buf *status; /* while status lines are gathered */
 	bool status_json, status_bad;
@@ -193,7 +193,7 @@ struct engine {
 struct ours {
 	struct network *network;
 	struct wanted *wanted, **last;
-	bool answered; /* a toast was said for the press */
+	bool answered;	 /* a toast was said for the press */
 	bool from_group; /* a button in a group was pressed: the answer is private */
 	/* conversation, as it stood at the start of the turn and as it is now */
 	const struct flow *flow;
@@ -460,11 +460,11 @@ void audit_prune(struct turn *t);
 	" (SELECT '" kind ".' || value FROM json_each(" hole "))))"
 #define AUDIENCE_HOLDS \
 	"p.joined > 0 AND (?1 = '[]' OR p.org IN (SELECT value FROM json_each(?1)))" \
-	" AND (?2 = '[]' OR " AUDIENCE_LANGUAGE " IN (SELECT value FROM json_each(?2)))" \
-	AUDIENCE_TAGGED("region", "?3") AUDIENCE_TAGGED("topic", "?4") \
-	AUDIENCE_TAGGED("event", "?5") AUDIENCE_TAGGED("group", "?6") \
-	" AND (?7 = 0 OR (p.access & ?7) <> 0)" \
-	" AND (?9 = 0 OR p.org IN (SELECT org FROM role WHERE person = ?9 AND role = 2))"
+	" AND (?2 = '[]' OR " AUDIENCE_LANGUAGE \
+	" IN (SELECT value FROM json_each(?2)))" AUDIENCE_TAGGED("region", "?3") AUDIENCE_TAGGED( \
+	    "topic", "?4") AUDIENCE_TAGGED("event", "?5") AUDIENCE_TAGGED("group", \
+	    "?6") " AND (?7 = 0 OR (p.access & ?7) <> 0)" \
+		  " AND (?9 = 0 OR p.org IN (SELECT org FROM role WHERE person = ?9 AND role = 2))"
 #define AUDIENCE_LANGUAGE "iif(p.language = '', ?11, p.language)"
 #define AUDIENCE_SKIP \
 	"CASE WHEN ?8 <> '' AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.person = p.id" \

@@ -76,14 +76,14 @@ one_person(struct turn *t, int64_t i)
 	static const char *const languages[] = {"ar", "he", "en", "ar", "he"};
 	uint64_t n = mixed((uint64_t)i);
 	size_t orgs = partners_count(t->partners);
-	const struct partner *org = partners_at(t->partners, (n >> 8) % 3 ? (n >> 16) % orgs
-								       : (n >> 16) % (orgs / 4 + 1));
+	const struct partner *org =
+	    partners_at(t->partners, (n >> 8) % 3 ? (n >> 16) % orgs : (n >> 16) % (orgs / 4 + 1));
 	const char *language = languages[n % 5];
-	int64_t person = people_invent(
-	    t, arena_print(t->arena, "demo%lld", (long long)i), t->now - (int64_t)(n >> 32) % 5184000);
+	int64_t person = people_invent(t, arena_print(t->arena, "demo%lld", (long long)i),
+	    t->now - (int64_t)(n >> 32) % 5184000);
 
-	people_set_language(t, person,
-	    words_speaks(t->words, language) ? language : words_language(t->words, 0));
+	people_set_language(
+	    t, person, words_speaks(t->words, language) ? language : words_language(t->words, 0));
 	people_join(t, person, org->id);
 	if (i <= ROLES)
 		people_grant(t, person, first[i - 1], first[i - 1] == COORDINATORS ? org->id : "");

@@ -11,7 +11,8 @@
 #include "store/erased.h"
 #include "store/scrub.h"
 
-static struct sql remember = {"INSERT OR REPLACE INTO erasure(hash, erased, serial) VALUES(?, ?, ?)"};
+static struct sql remember = {
+    "INSERT OR REPLACE INTO erasure(hash, erased, serial) VALUES(?, ?, ?)"};
 static struct sql prune = {"DELETE FROM erasure WHERE erased < ?"};
 static struct sql last_day = {"SELECT max(erased) FROM erasure"};
 static struct sql newer = {
@@ -19,7 +20,8 @@ static struct sql newer = {
 static struct sql meta_get = {"SELECT content FROM meta WHERE name = ?"};
 static struct sql meta_set = {"INSERT OR REPLACE INTO meta(name, content) VALUES(?, ?)"};
 static struct sql posts_stop = {"UPDATE post SET stage = 5 WHERE stage BETWEEN 1 AND 4"};
-static struct sql in_doubt = {"UPDATE delivery SET state = 5, body = NULL WHERE state IN (0, 1, 6)"};
+static struct sql in_doubt = {
+    "UPDATE delivery SET state = 5, body = NULL WHERE state IN (0, 1, 6)"};
 struct sql *const erasure_statements[] = {
     &remember, &prune, &last_day, &newer, &meta_get, &meta_set, &posts_stop, &in_doubt, NULL};
 
@@ -123,8 +125,8 @@ void
 erasure_files(struct turn *t, int64_t person)
 {
 	if (t->engine->o.state_folder)
-		scrub_folder(files_folder(t),
-		    arena_print(t->arena, "%lld-", (long long)person), INT64_MAX);
+		scrub_folder(
+		    files_folder(t), arena_print(t->arena, "%lld-", (long long)person), INT64_MAX);
 }
 
 void
@@ -188,8 +190,8 @@ erasure_restored(struct turn *t, struct restored *restored)
 	struct again a = {t, restored};
 
 	restored->made = meta_number(t->db, "backup");
-	restored->listed = erased_each(
-	    restored->list, meta_number(t->db, "erasures"), erase_again, &a);
+	restored->listed =
+	    erased_each(restored->list, meta_number(t->db, "erasures"), erase_again, &a);
 	meta_keep(t, "erasures", t->engine->erasures);
 	db_run(t->db, &posts_stop, NONE);
 	restored->doubt = db_run(t->db, &in_doubt, NONE);

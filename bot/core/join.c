@@ -6,18 +6,18 @@
 #include <string.h>
 
 static const char *const join_steps[] = {
-	"CREATE TABLE join_code(hash BLOB PRIMARY KEY, role INTEGER NOT NULL, org TEXT NOT NULL,"
-	" uses INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
-	NULL,
+    "CREATE TABLE join_code(hash BLOB PRIMARY KEY, role INTEGER NOT NULL, org TEXT NOT NULL,"
+    " uses INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    NULL,
 };
 static const struct column join_columns[] = {
-	{"join_code.hash", "keyed hash of a code: the code itself is never stored", "until used or expired",
-	    WHEN_DONE},
-	{"join_code.role", "what the code grants", "until used or expired", NOT_PERSONAL},
-	{"join_code.org", "for which organisation", "until used or expired", NOT_PERSONAL},
-	{"join_code.uses", "how often it may still be used", "until used or expired", NOT_PERSONAL},
-	{"join_code.expires", "until when", "until used or expired", NOT_PERSONAL},
-	{0},
+    {"join_code.hash", "keyed hash of a code: the code itself is never stored",
+	"until used or expired", WHEN_DONE},
+    {"join_code.role", "what the code grants", "until used or expired", NOT_PERSONAL},
+    {"join_code.org", "for which organisation", "until used or expired", NOT_PERSONAL},
+    {"join_code.uses", "how often it may still be used", "until used or expired", NOT_PERSONAL},
+    {"join_code.expires", "until when", "until used or expired", NOT_PERSONAL},
+    {0},
 };
 const struct schema join_schema = {"join", join_steps, join_columns};
 
@@ -41,7 +41,8 @@ code_hash(struct turn *t, const char *code)
 const char *
 join_make(struct turn *t, enum access role, const char *org, int64_t uses, int64_t days)
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	unsigned char random[JOIN_CODE_CHARACTERS];
 	char *code = arena_alloc(t->arena, JOIN_CODE_CHARACTERS + 1);
 

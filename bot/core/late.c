@@ -45,9 +45,8 @@ late_came(struct network *n)
 	n->away_from_s = heard;
 	n->away_to_s = now;
 	db_run(n->engine->db, &away_set,
-	    V(away_key(n),
-		(const char *)arena_print(
-		    n->engine->arena, "%lld %lld", (long long)heard, (long long)now)));
+	    V(away_key(n), (const char *)arena_print(
+			       n->engine->arena, "%lld %lld", (long long)heard, (long long)now)));
 }
 
 /* Written while we were away: a network whose clock says anything makes nothing old by that alone. */

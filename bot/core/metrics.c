@@ -66,7 +66,8 @@ static void
 queues(struct turn *t, struct buf *b)
 {
 	struct rows *q = db_query(t->db, &queue, NONE);
-	int64_t waiting = db_next(q) ? db_int(q, 0) : 0, due = waiting ? db_int(q, 1) / 1000 : t->now;
+	int64_t waiting = db_next(q) ? db_int(q, 0) : 0,
+		due = waiting ? db_int(q, 1) / 1000 : t->now;
 	const char *made;
 
 	db_done(q);
@@ -78,7 +79,8 @@ queues(struct turn *t, struct buf *b)
 	    db_number(t->db, &doubt, NONE, 0));
 	value(b, "start_time_seconds", "gauge", "When the service started.", t->engine->started_s);
 	if (made)
-		value(b, "backup_time_seconds", "gauge", "When the last backup was made, or the first one tried.",
+		value(b, "backup_time_seconds", "gauge",
+		    "When the last backup was made, or the first one tried.",
 		    strtoll(made, NULL, 10));
 }
 
@@ -160,7 +162,8 @@ metrics_write(struct engine *e)
 static int64_t
 seen(const struct engine *e)
 {
-	int64_t sum = e->counts.events + e->counts.commits + e->counts.sent + e->counts.failed_turns;
+	int64_t sum =
+	    e->counts.events + e->counts.commits + e->counts.sent + e->counts.failed_turns;
 
 	for (int i = 0; i < e->network_count; i++)
 		sum += (int64_t)(e->networks[i].health + 1) << (40 + 3 * i);

@@ -114,8 +114,8 @@ void
 engine_add(struct engine *e, struct transport *transport)
 {
 	struct network *n = &e->networks[e->network_count++];
-	struct transport_up up = {e, transport_came, transport_keep, outbox_gone, transport_health,
-	    transport_welcome};
+	struct transport_up up = {
+	    e, transport_came, transport_keep, outbox_gone, transport_health, transport_welcome};
 	struct state_row *state = NULL;
 	size_t count = 0, room = 0;
 	const char *cursor = NULL;

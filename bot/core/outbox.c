@@ -649,7 +649,8 @@ later(struct engine *e, struct fated *f, const struct fate_row *row, int64_t aft
 	due = now_ms + after_ms;
 	db_run(e->db, &set_later, V(due, f->id));
 	if (f->outcome.whole_network) {
-		int64_t nobody = now_ms + (f->outcome.network_ms ? f->outcome.network_ms : after_ms);
+		int64_t nobody =
+		    now_ms + (f->outcome.network_ms ? f->outcome.network_ms : after_ms);
 
 		f->network->paused_until_ms = nobody;
 		ship_back(e, f->network, 0);

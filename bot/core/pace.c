@@ -5,9 +5,10 @@
 
 enum {
 	GROUP_MS = 3000,
-	WINDOW_MS = 1020, /* a second, and what two messages may come nearer to each other on the way */
-	LATE_MS = 50,	  /* so much of a pause is made up for */
-	WAY_MS = 5,	  /* what was picked has left by then */
+	WINDOW_MS =
+	    1020,     /* a second, and what two messages may come nearer to each other on the way */
+	LATE_MS = 50, /* so much of a pause is made up for */
+	WAY_MS = 5,   /* what was picked has left by then */
 };
 
 int64_t
@@ -106,7 +107,8 @@ pace_until(const struct network *n, int64_t now_ms)
 	if (rate <= 0)
 		return now_ms;
 	if (p->bucket < 1)
-		next += 1 + (int64_t)((1 - p->bucket) * 1000 / rate); /* never none: then we would spin */
+		next += 1 + (int64_t)((1 - p->bucket) * 1000 /
+				      rate); /* never none: then we would spin */
 	if (!size || fits(p, size, 0, next))
 		return next;
 	free = p->on_way < size ? p->went_ms[(p->next + p->on_way) % size] + WINDOW_MS : 0;

@@ -61,8 +61,8 @@ static struct sql failed = {"UPDATE page SET failures = failures + 1, reason = ?
 static struct sql by_name = {"SELECT name, key FROM page WHERE key = ?1 OR name = ?1"
 			     " OR name || '.' || key = ?1 LIMIT 1"};
 static struct sql all = {"SELECT name, key, came, failures, reason FROM page ORDER BY name, key"};
-struct sql *const page_statements[] = {&want, &drop, &refresh, &due_one, &soonest, &get, &set_due, &came,
-    &same, &failures_of, &failed, &by_name, &all, NULL};
+struct sql *const page_statements[] = {&want, &drop, &refresh, &due_one, &soonest, &get, &set_due,
+    &came, &same, &failures_of, &failed, &by_name, &all, NULL};
 
 enum { PAGE_MAX = 32 << 20, FETCH_LIMIT_S = 600 };
 

@@ -150,10 +150,9 @@ struct sql *const people_statements[] = {&find, &add_person, &set_slot, &add_acc
     &set_reachable, &set_address, &get_address, &get_slot, &push_account, &set_language,
     &get_language, &set_pause, &set_adult, &set_pseudonym, &get_pseudonym, &get_org, &get_access,
     &set_access, &join, &grant, &revoke, &holds, &each_role, &get_seen, &set_confirmed,
-    &must_confirm, &set_code, &is_code, &any_reachable, &drop_account, &move_account, &accounts_of, &set_prefer,
-    &networks_of, &wipe_slot, &delete_person, &by_hash, &ban, &banned, &unban,
-    &expel, &expel_roles, &expel_consents,
-    &consent_get, &consent_add, &consent_drop, NULL};
+    &must_confirm, &set_code, &is_code, &any_reachable, &drop_account, &move_account, &accounts_of,
+    &set_prefer, &networks_of, &wipe_slot, &delete_person, &by_hash, &ban, &banned, &unban, &expel,
+    &expel_roles, &expel_consents, &consent_get, &consent_add, &consent_drop, NULL};
 
 enum { DAY = 86400, SILENT_DAYS = 30, WRITE_SEEN_DAYS = 1, ACCOUNTS_MOST = 32 };
 
@@ -398,8 +397,7 @@ unseal_person_bytes(struct turn *t, int64_t person, const char *purpose, struct 
 struct blob
 seal_person(struct turn *t, int64_t person, const char *purpose, const char *text)
 {
-	return seal_person_bytes(
-	    t, person, purpose, (struct blob){text, text ? strlen(text) : 0});
+	return seal_person_bytes(t, person, purpose, (struct blob){text, text ? strlen(text) : 0});
 }
 
 const char *

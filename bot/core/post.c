@@ -189,8 +189,8 @@ post_add(struct turn *t, int64_t post, int64_t person)
 		return false;
 	db_run(t->db, &list,
 	    V(t->engine->next_delivery++, network->number, person, account, class,
-		outbox_rank((enum class)class, false), t->now,
-		t->now + outbox_expires_s((enum class)class), post, language_of(t, person)));
+		outbox_rank((enum class) class, false), t->now,
+		t->now + outbox_expires_s((enum class) class), post, language_of(t, person)));
 	return true;
 }
 

@@ -84,8 +84,8 @@ static struct sql old_rows = {
 static struct sql old_texts = {"DELETE FROM post_text WHERE post = ?"};
 static struct sql old_file = {"DELETE FROM post_file WHERE post = ?"};
 struct sql *const post_feed_statements[] = {&open_posts, &set_stage, &set_place, &last_person,
-    &slice, &copies, &plan, &skipped, &waits, &feed, &feed_all, &offer, &under_way, &give_back, &end_planned,
-    &ended, &old_posts, &old_rows, &old_texts, &old_file, NULL};
+    &slice, &copies, &plan, &skipped, &waits, &feed, &feed_all, &offer, &under_way, &give_back,
+    &end_planned, &ended, &old_posts, &old_rows, &old_texts, &old_file, NULL};
 
 struct feeding {
 	int64_t id;

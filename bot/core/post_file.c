@@ -62,8 +62,7 @@ open_file(struct turn *t, int64_t post, const char **name, const char **type)
 		return plain;
 	*name = db_text(q, 0);
 	*type = db_text(q, 1);
-	plain = seal_unbox(
-	    t->seal, t->arena, (struct blob){NULL, 0}, post, PURPOSE, db_blob(q, 2));
+	plain = seal_unbox(t->seal, t->arena, (struct blob){NULL, 0}, post, PURPOSE, db_blob(q, 2));
 	db_done(q);
 	return plain;
 }

@@ -299,8 +299,8 @@ bare_code(struct turn *t)
 	size_t n = strcspn(t->text, "_"), length = strlen(t->text);
 
 	return n && n < 3 && t->text[n] && t->text[n + 1] &&
-	       strspn(t->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-		   length &&
+	       strspn(t->text,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == length &&
 	       deep_link(t, t->text);
 }
 
@@ -343,7 +343,8 @@ nearest(struct turn *t)
 	int least = 3;
 
 	/* A sentence is no command with a mistake in it. */
-	if (letters < 3 || letters > 20 || (*t->text != '/' && *t->text != '!' && strchr(text, ' ')))
+	if (letters < 3 || letters > 20 ||
+	    (*t->text != '/' && *t->text != '!' && strchr(text, ' ')))
 		return NULL;
 	for (size_t i = 0; i < x->count; i++) {
 		const struct command *c = x->words[i].command;

@@ -296,8 +296,8 @@ quiet_end(struct turn *t, int64_t when)
 	if (from <= to ? (minute < from || minute >= to) : (minute < from && minute >= to))
 		return when;
 	/* On the wall: a night in which the clocks change is an hour longer or shorter. */
-	local.civil = civil_from(civil_seconds(&local.civil) - local.civil.second +
-				 60 * ((to - minute + 1440) % 1440));
+	local.civil = civil_from(
+	    civil_seconds(&local.civil) - local.civil.second + 60 * ((to - minute + 1440) % 1440));
 	return zone_instant(zone, &local.civil);
 }
 
@@ -551,7 +551,8 @@ link_to(struct turn *t, const char *network, const char *payload)
 {
 	const char *start = engine_link(t->engine, network);
 
-	return start ? arena_print(t->arena, "%s%s", start, takes_payload(start) ? payload : "") : NULL;
+	return start ? arena_print(t->arena, "%s%s", start, takes_payload(start) ? payload : "")
+		     : NULL;
 }
 
 const char *
@@ -576,6 +577,7 @@ link_add(struct turn *t, const char *language, struct card *card, const char *pa
 		card_text(card, "\n", 0);
 		card_link(card, link, link);
 		if (typed)
-			card_line(card, words_in(t, language, "engine.link_typed", "code", typed, NULL));
+			card_line(
+			    card, words_in(t, language, "engine.link_typed", "code", typed, NULL));
 	}
 }

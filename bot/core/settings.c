@@ -8,12 +8,12 @@ static const struct schema *const core_schemas[] = {&engine_schema, &people_sche
     &converse_schema, &job_schema, &page_schema, &join_schema, &ticket_schema, &approval_schema,
     &draft_schema, &audit_schema, &audience_schema, &post_schema, &attach_schema, &alarm_schema,
     &post_file_schema};
-static struct sql *const *const core_statements[] = {engine_statements_own, inbox_statements, network_statements, people_statements,
-    erasure_statements, outbox_statements, ship_statements, converse_statements, job_statements,
-    page_statements, join_statements, ticket_statements, menu_statements, approval_statements,
-    draft_statements, late_statements, audit_statements, audience_statements, post_statements, post_feed_statements,
-    attach_statements, alarm_statements, metrics_statements, demo_statements,
-    post_file_statements};
+static struct sql *const *const core_statements[] = {engine_statements_own, inbox_statements,
+    network_statements, people_statements, erasure_statements, outbox_statements, ship_statements,
+    converse_statements, job_statements, page_statements, join_statements, ticket_statements,
+    menu_statements, approval_statements, draft_statements, late_statements, audit_statements,
+    audience_statements, post_statements, post_feed_statements, attach_statements, alarm_statements,
+    metrics_statements, demo_statements, post_file_statements};
 
 static const struct conf_key core_settings[] = {
     {.section = "bot", .key = "database", .kind = CONF_PATH, .required = true},

@@ -49,8 +49,8 @@ string_bytes(const char *s)
 void
 ship_add(struct network *n, const struct ship *from, struct blob plain)
 {
-	size_t strings = string_bytes(from->who) + string_bytes(from->where) +
-			 string_bytes(from->message);
+	size_t strings =
+	    string_bytes(from->who) + string_bytes(from->where) + string_bytes(from->message);
 	struct ship *s = memory_new(sizeof(*s) + plain.length + strings);
 	char *at = s->bytes + plain.length;
 

@@ -82,8 +82,8 @@ static struct sql timed = {FIELDS "WHERE state IN (0, 1) AND wall <> ''"};
 static struct sql unapproved = {
     "SELECT id, post FROM announcement WHERE state = 0 AND made < ? LIMIT 50"};
 static struct sql forget = {"DELETE FROM announcement WHERE made < ?"};
-static struct sql *const statements[] = {&get, &by_approval, &by_post, &add, &undo, &link_up, &set_state,
-    &set_panel, &timed, &unapproved, &forget, NULL};
+static struct sql *const statements[] = {&get, &by_approval, &by_post, &add, &undo, &link_up,
+    &set_state, &set_panel, &timed, &unapproved, &forget, NULL};
 
 enum { DAY = 86400, PROGRESS_S = 4, NIGHT_S = 600, APPROVE_S = 7 * DAY };
 
@@ -189,8 +189,8 @@ static void
 say_room_text(struct turn *t, const struct announce *a, const char *language, const char *text,
     const char *written_in)
 {
-	struct card *card = announce_card(
-	    t, language, text, written_in, a->org, a->original ? a->original : a->id);
+	struct card *card =
+	    announce_card(t, language, text, written_in, a->org, a->original ? a->original : a->id);
 
 	card->choices = card->last_choice = NULL;
 	post_say(t, a->post, arena_print(t->arena, "room.%s", language), card);
@@ -212,8 +212,8 @@ say_texts(struct turn *t, const struct announce *a, const char *const *text, con
 		    announce_card(t, language, own ? text[i] : instead, own ? language : fallback,
 			a->org, a->original ? a->original : a->id));
 		if (a->rooms[0])
-			say_room_text(t, a, language, own ? text[i] : instead,
-			    own ? language : fallback);
+			say_room_text(
+			    t, a, language, own ? text[i] : instead, own ? language : fallback);
 	}
 }
 
@@ -279,11 +279,11 @@ add_plan(struct turn *t, struct card *card, const struct announce *a)
 	struct audience to = audience_unpack(t, a->audience);
 
 	if (!a->original) {
-		card_line(card, words(t, "announce.to", "org",
-				    a->wide ? words_flat(t, "announce.wide", NULL)
-					    : announce_org(t, t->language, a->org),
-				    "n", announce_count(t, t->language, audience_size(t, &to, t->now)),
-				    NULL));
+		card_line(card,
+		    words(t, "announce.to", "org",
+			a->wide ? words_flat(t, "announce.wide", NULL)
+				: announce_org(t, t->language, a->org),
+			"n", announce_count(t, t->language, audience_size(t, &to, t->now)), NULL));
 		add_named(t, card, "announce.orgs", chips_named(t, to.orgs, "org"));
 		add_named(t, card, "announce.languages", chips_named(t, to.languages, "language"));
 		add_named(t, card, "announce.topics", chips_named(t, to.topics, "topic"));
@@ -660,8 +660,8 @@ static int64_t
 recall_new(struct turn *t, int64_t author, const struct announce *a)
 {
 	return db_insert(t->db, &add,
-	    V(author ? value_integer(author) : VNULL, a->org, a->wide,
-		(int)CLASS_ANNOUNCEMENT, 0, t->now, t->now, "", a->zone, "", a->id, 0, ""));
+	    V(author ? value_integer(author) : VNULL, a->org, a->wide, (int)CLASS_ANNOUNCEMENT, 0,
+		t->now, t->now, "", a->zone, "", a->id, 0, ""));
 }
 
 /* Out of every digest it stands in. */

@@ -31,7 +31,7 @@ struct announce {
 	enum class class;
 	enum announce_state state;
 	bool wide, digest;
-	bool later; /* of an hour that comes twice, the second */
+	bool later;		     /* of an hour that comes twice, the second */
 	const struct enclosed *file; /* handing in only: what goes with it, or NULL */
 };
 struct enclosed;

@@ -74,8 +74,8 @@ announce_card(struct turn *t, const char *language, const char *text, const char
 	card_paragraph(
 	    card, words_in(t, language, "announce.footer", "org", announce_org(t, language, org),
 		      "number", number ? shown : "…", NULL));
-	choose_text(t, card, words_flat_in(t, language, "feedback.button", NULL), "feedback.write",
-	    shown);
+	choose_text(
+	    t, card, words_flat_in(t, language, "feedback.button", NULL), "feedback.write", shown);
 	return card;
 }
 

@@ -187,8 +187,8 @@ tally_one(struct turn *t, const struct audience_count *count, void *ctx)
 static void
 count_line(struct turn *t, struct card *card, const char *name, int64_t n)
 {
-	card_line(card, words(t, "announce.count", "name", name, "n", announce_count(t, t->language, n),
-			    NULL));
+	card_line(card,
+	    words(t, "announce.count", "name", name, "n", announce_count(t, t->language, n), NULL));
 }
 
 static void
@@ -196,8 +196,9 @@ add_sum(struct turn *t, struct card *card)
 {
 	struct audience a = chips_audience(t);
 
-	card_paragraph(card, words(t, "announce.gets", "n",
-				 announce_count(t, t->language, audience_size(t, &a, t->now)), NULL));
+	card_paragraph(
+	    card, words(t, "announce.gets", "n",
+		      announce_count(t, t->language, audience_size(t, &a, t->now)), NULL));
 }
 
 void
@@ -210,8 +211,8 @@ chips_counts(struct turn *t, struct card *card)
 	const char *rooms = chips_named(t, chips_rooms(t), "room");
 
 	audience_each(t, &a, t->now, tally_one, &tally);
-	card_paragraph(card, words(t, "announce.gets", "n",
-			    announce_count(t, t->language, tally.people), NULL));
+	card_paragraph(card,
+	    words(t, "announce.gets", "n", announce_count(t, t->language, tally.people), NULL));
 	for (int i = 0; i < tally.language_count; i++)
 		count_line(t, card,
 		    words_flat_in(t, tally.languages[i].name, "language.name", NULL),
@@ -264,9 +265,9 @@ chips_time(struct turn *t, struct card *card, const struct audience *audience, e
 
 	audience_networks(t, audience, from, slower, &s);
 	if (begins > from)
-		card_line(card, words(t, "announce.quiet_wait", "n",
-				    announce_count(t, t->language, s.people), "time",
-				    moment(t, begins), NULL));
+		card_line(card,
+		    words(t, "announce.quiet_wait", "n", announce_count(t, t->language, s.people),
+			"time", moment(t, begins), NULL));
 	if (s.seconds < HOUR) {
 		card_line(card, words_n(t, "announce.minutes", s.seconds / 60 + 1, NULL));
 		return false;
@@ -383,8 +384,7 @@ list_rooms(struct turn *t, struct card *card)
 static void
 ask_list(struct turn *t, const struct list *l)
 {
-	struct card *card =
-	    words(t, arena_print(t->arena, "%s_title", l->title), NULL);
+	struct card *card = words(t, arena_print(t->arena, "%s_title", l->title), NULL);
 
 	if (!strcmp(l->prefix, "topic"))
 		list_numbered(t, card, l, TOPICS);
@@ -489,8 +489,7 @@ chips_answer(struct turn *t)
 		training_link(t);
 	else if (!strcmp(what, "language") || !strcmp(what, "instead"))
 		compose_set(t, *what == 'l' ? "languages" : "instead",
-		    chips_toggled(
-			t, compose_get(t, *what == 'l' ? "languages" : "instead"), id));
+		    chips_toggled(t, compose_get(t, *what == 'l' ? "languages" : "instead"), id));
 	else if (!strcmp(what, "wide"))
 		compose_set(t, "wide", compose_get(t, "wide")[0] ? NULL : "1");
 	else if (!strcmp(what, "role"))

@@ -385,8 +385,8 @@ add_plan(struct turn *t, struct card *card, bool train)
 	    strcmp(when, "urgent") ? CLASS_ANNOUNCEMENT : CLASS_URGENT, due_drafted(t));
 	if (!slow || train)
 		return;
-	card_line(card,
-	    words(t, chips_has_rooms(t) ? "announce.slow" : "announce.slow_no_room", NULL));
+	card_line(
+	    card, words(t, chips_has_rooms(t) ? "announce.slow" : "announce.slow_no_room", NULL));
 	if (chips_has_rooms(t))
 		choose_answer(t, card, "announce.rooms_offer", "rooms");
 }
@@ -543,8 +543,8 @@ train(struct turn *t)
 static void
 attendees(struct turn *t)
 {
-	static const char *const chips[] = {
-	    "languages", "regions", "topics", "orgs", "groups", "roles", "wide", "rooms", "instead"};
+	static const char *const chips[] = {"languages", "regions", "topics", "orgs", "groups",
+	    "roles", "wide", "rooms", "instead"};
 
 	for (size_t i = 0; i < sizeof(chips) / sizeof(*chips); i++)
 		draft_set(t, "announce", chips[i], NULL);

@@ -62,18 +62,24 @@ static struct sql parts_in = {
     " WHERE b.original = a.id AND b.state = 4) ORDER BY a.id LIMIT ?"};
 static struct sql part_prune = {
     "DELETE FROM digest_part WHERE announcement NOT IN (SELECT id FROM announcement)"};
-static struct sql skip_add = {
-    "INSERT INTO digest_skip(announcement, reason, n) VALUES(?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET n = n + excluded.n"};
+static struct sql skip_add = {"INSERT INTO digest_skip(announcement, reason, n) VALUES(?, ?, ?)"
+			      " ON CONFLICT DO UPDATE SET n = n + excluded.n"};
 static struct sql skips = {"SELECT reason, n FROM digest_skip WHERE announcement = ?"};
 static struct sql skip_prune = {
     "DELETE FROM digest_skip WHERE announcement NOT IN (SELECT id FROM announcement)"};
 static struct sql *const statements[] = {&take, &items, &readers, &set_get, &set_add, &set_all,
-    &set_drop, &part_add, &parts_of, &parts_in, &part_prune, &skip_add, &skips,
-    &skip_prune, NULL};
+    &set_drop, &part_add, &parts_of, &parts_in, &part_prune, &skip_add, &skips, &skip_prune, NULL};
 
-enum { TOPICS = 24, REGIONS = 8, ITEMS_MOST = 32, SETS_MOST = 512, SLICE = 50, LOOK_S = 6 * 3600,
-	DAY = 86400, THURSDAY = 4 };
+enum {
+	TOPICS = 24,
+	REGIONS = 8,
+	ITEMS_MOST = 32,
+	SETS_MOST = 512,
+	SLICE = 50,
+	LOOK_S = 6 * 3600,
+	DAY = 86400,
+	THURSDAY = 4
+};
 
 /* ---- topics ---- */
 

@@ -31,9 +31,8 @@ static const struct schema schema = {"enclose", steps, columns};
 
 static struct sql set = {"INSERT OR REPLACE INTO enclosed(person, kind, name, type, content,"
 			 " changed) VALUES(?, ?, ?, ?, ?, ?)"};
-static struct sql get = {
-    "SELECT name, type, content FROM enclosed WHERE person = ? AND kind = ?"
-    " AND content IS NOT NULL"};
+static struct sql get = {"SELECT name, type, content FROM enclosed WHERE person = ? AND kind = ?"
+			 " AND content IS NOT NULL"};
 static struct sql coming = {
     "SELECT name FROM enclosed WHERE person = ? AND kind = ? AND content IS NULL"};
 static struct sql drop = {"DELETE FROM enclosed WHERE person = ? AND kind = ?"};
@@ -141,8 +140,7 @@ fits(struct turn *t)
 
 	for (int i = 0; i < words_count(t->words); i++) {
 		const char *language = words_language(t->words, i);
-		const char *text =
-		    compose_get(t, arena_print(t->arena, "text.%s", language));
+		const char *text = compose_get(t, arena_print(t->arena, "text.%s", language));
 		struct card *card = announce_card(t, language, text, language, t->person->org, 1);
 
 		if (with)
@@ -209,8 +207,8 @@ static const char *
 clean_name(struct turn *t, const char *name)
 {
 	const char *slash = strrchr(name, '/');
-	char *out = arena_copy(t->arena, slash ? slash + 1 : name,
-	    text_cut(slash ? slash + 1 : name, NAME_MOST));
+	char *out = arena_copy(
+	    t->arena, slash ? slash + 1 : name, text_cut(slash ? slash + 1 : name, NAME_MOST));
 
 	for (char *c = out; *c; c++)
 		if ((unsigned char)*c < 0x20 || strchr("\\\"<>:|?*", *c))
@@ -239,8 +237,8 @@ came(struct turn *t)
 	if (kept)
 		db_run(t->db, &set,
 		    V(t->subject, kind, seal_person(t, t->subject, "enclosed.name", file.name),
-			file.type,
-			seal_person_bytes(t, t->subject, "enclosed.content", file.bytes), t->now));
+			file.type, seal_person_bytes(t, t->subject, "enclosed.content", file.bytes),
+			t->now));
 	tell(t, t->subject, CLASS_REPLY, 0,
 	    kept ? words_in(t, language,
 		       strncmp(file.type, "image/", 6) ? "enclose.kept" : "enclose.kept_clean",
@@ -258,8 +256,8 @@ happened(struct turn *t, enum happening what)
 static void
 prune(struct turn *t)
 {
-	db_run(t->db, &prune_old,
-	    V(t->now - DAY * conf_number(t->conf, "retention", NULL, "draft")));
+	db_run(
+	    t->db, &prune_old, V(t->now - DAY * conf_number(t->conf, "retention", NULL, "draft")));
 }
 
 static const struct conf_key settings[] = {

@@ -14,34 +14,35 @@
 #include "core/people.h"
 
 static const char *const steps[] = {
-	"CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, calendar TEXT NOT NULL, uid TEXT NOT NULL,"
-	" recurrence TEXT NOT NULL, title TEXT NOT NULL, text TEXT, place TEXT, url TEXT,"
-	" zone TEXT NOT NULL, wall TEXT NOT NULL, start INTEGER NOT NULL, finish INTEGER NOT NULL,"
-	" all_day INTEGER NOT NULL, cancelled INTEGER NOT NULL, once_only INTEGER NOT NULL,"
-	" sequence INTEGER NOT NULL, seen INTEGER NOT NULL, UNIQUE(calendar, uid, recurrence)) STRICT;"
-	"CREATE INDEX event_start ON event(start);",
-	NULL,
+    "CREATE TABLE event(id INTEGER PRIMARY KEY AUTOINCREMENT, calendar TEXT NOT NULL, uid TEXT NOT NULL,"
+    " recurrence TEXT NOT NULL, title TEXT NOT NULL, text TEXT, place TEXT, url TEXT,"
+    " zone TEXT NOT NULL, wall TEXT NOT NULL, start INTEGER NOT NULL, finish INTEGER NOT NULL,"
+    " all_day INTEGER NOT NULL, cancelled INTEGER NOT NULL, once_only INTEGER NOT NULL,"
+    " sequence INTEGER NOT NULL, seen INTEGER NOT NULL, UNIQUE(calendar, uid, recurrence)) STRICT;"
+    "CREATE INDEX event_start ON event(start);",
+    NULL,
 };
 #define RETENTION "[retention] event days after its end"
 static const struct column columns[] = {
-	{"event.id", "number of an event", RETENTION, NOT_PERSONAL},
-	{"event.calendar", "which calendar it came from, none when written here", RETENTION, NOT_PERSONAL},
-	{"event.uid", "the calendar's own name of it", RETENTION, NOT_PERSONAL},
-	{"event.recurrence", "which instance", RETENTION, NOT_PERSONAL},
-	{"event.title", "title", RETENTION, NOT_PERSONAL},
-	{"event.text", "description", RETENTION, NOT_PERSONAL},
-	{"event.place", "where, as its public calendar says", RETENTION, NOT_PERSONAL},
-	{"event.url", "its page", RETENTION, NOT_PERSONAL},
-	{"event.zone", "whose clock rules", RETENTION, NOT_PERSONAL},
-	{"event.wall", "wall time: what was promised", RETENTION, NOT_PERSONAL},
-	{"event.start", "the instant, computed from wall and zone", RETENTION, NOT_PERSONAL},
-	{"event.finish", "its end", RETENTION, NOT_PERSONAL},
-	{"event.all_day", "a day, not an hour", RETENTION, NOT_PERSONAL},
-	{"event.cancelled", "called off", RETENTION, NOT_PERSONAL},
-	{"event.once_only", "its rule is one this program does not repeat", RETENTION, NOT_PERSONAL},
-	{"event.sequence", "the calendar's number of its change", RETENTION, NOT_PERSONAL},
-	{"event.seen", "when it was last in its calendar", RETENTION, NOT_PERSONAL},
-	{0},
+    {"event.id", "number of an event", RETENTION, NOT_PERSONAL},
+    {"event.calendar", "which calendar it came from, none when written here", RETENTION,
+	NOT_PERSONAL},
+    {"event.uid", "the calendar's own name of it", RETENTION, NOT_PERSONAL},
+    {"event.recurrence", "which instance", RETENTION, NOT_PERSONAL},
+    {"event.title", "title", RETENTION, NOT_PERSONAL},
+    {"event.text", "description", RETENTION, NOT_PERSONAL},
+    {"event.place", "where, as its public calendar says", RETENTION, NOT_PERSONAL},
+    {"event.url", "its page", RETENTION, NOT_PERSONAL},
+    {"event.zone", "whose clock rules", RETENTION, NOT_PERSONAL},
+    {"event.wall", "wall time: what was promised", RETENTION, NOT_PERSONAL},
+    {"event.start", "the instant, computed from wall and zone", RETENTION, NOT_PERSONAL},
+    {"event.finish", "its end", RETENTION, NOT_PERSONAL},
+    {"event.all_day", "a day, not an hour", RETENTION, NOT_PERSONAL},
+    {"event.cancelled", "called off", RETENTION, NOT_PERSONAL},
+    {"event.once_only", "its rule is one this program does not repeat", RETENTION, NOT_PERSONAL},
+    {"event.sequence", "the calendar's number of its change", RETENTION, NOT_PERSONAL},
+    {"event.seen", "when it was last in its calendar", RETENTION, NOT_PERSONAL},
+    {0},
 };
 static const struct schema schema = {"events", steps, columns};
 
@@ -69,8 +70,9 @@ static struct sql call_off = {
 static struct sql gone = {
     "DELETE FROM event WHERE calendar = ? AND seen < ? AND finish > ? AND NOT" ATTENDED};
 static struct sql old = {"DELETE FROM event WHERE finish < ?"};
-static struct sql zoned = {"SELECT id, zone, wall, start, finish FROM event WHERE all_day = 0 AND zone <> ''"
-			   " AND start > ?"};
+static struct sql zoned = {
+    "SELECT id, zone, wall, start, finish FROM event WHERE all_day = 0 AND zone <> ''"
+    " AND start > ?"};
 static struct sql moved = {"UPDATE event SET start = ?, finish = ?,"
 			   " sequence = sequence + (calendar = '') WHERE id = ?"};
 static struct sql *const statements[] = {
@@ -95,8 +97,8 @@ add_line(struct turn *t, struct card *card, const struct occasion *o)
 static void
 list(struct turn *t, int64_t from)
 {
-	struct rows *q = db_query(
-	    t->db, &upcoming, V(t->now, from, A_PAGE + 1, (int64_t)occasion_access(t)));
+	struct rows *q =
+	    db_query(t->db, &upcoming, V(t->now, from, A_PAGE + 1, (int64_t)occasion_access(t)));
 	struct card *card = words(t, "events.title", NULL);
 	struct occasion o;
 	int n = 0;
@@ -180,10 +182,10 @@ put_row(struct turn *t, const char *calendar, const struct instance *i)
 	db_run(t->db, &put,
 	    V(calendar, i->uid, i->recurrence, i->summary && *i->summary ? i->summary : "—",
 		i->description && *i->description ? i->description : NULL,
-		i->location && *i->location ? i->location : NULL, i->url && *i->url ? i->url : NULL, i->zone,
-		(const char *)civil_write(&i->start, wall), i->start_s,
-		i->end_s > i->start_s ? i->end_s : i->start_s + 1, i->all_day, i->cancelled, i->once_only,
-		i->sequence, t->now));
+		i->location && *i->location ? i->location : NULL, i->url && *i->url ? i->url : NULL,
+		i->zone, (const char *)civil_write(&i->start, wall), i->start_s,
+		i->end_s > i->start_s ? i->end_s : i->start_s + 1, i->all_day, i->cancelled,
+		i->once_only, i->sequence, t->now));
 }
 
 /* A name that now stands for another event altogether: another title, another day, and nothing that
@@ -251,7 +253,8 @@ static void
 calendar_came(struct turn *t, const struct page *page)
 {
 	const char *zone = conf_list(t->conf, "bot", NULL, "time_zones")[0];
-	struct calendar *calendar = calendar_parse(t->arena, page->bytes, page->length, t->zones, zone);
+	struct calendar *calendar =
+	    calendar_parse(t->arena, page->bytes, page->length, t->zones, zone);
 	struct instance *instances;
 	size_t n;
 
@@ -324,7 +327,12 @@ happened(struct turn *t, enum happening what)
 }
 
 static const struct conf_key settings[] = {
-    {.section = "calendar", .key = "url", .kind = CONF_ADDRESS, .least = 1, .named = true, .required = true},
+    {.section = "calendar",
+	.key = "url",
+	.kind = CONF_ADDRESS,
+	.least = 1,
+	.named = true,
+	.required = true},
     {.section = "calendar", .key = "org", .kind = CONF_TEXT, .named = true},
     {.section = "calendar",
 	.key = "every_minutes",

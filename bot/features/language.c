@@ -12,7 +12,8 @@ language(struct turn *t)
 	for (int i = 0; i < words_count(t->words); i++) {
 		const char *code = words_language(t->words, i);
 
-		choose_text(t, card, words_flat_in(t, code, "language.name", NULL), "language.set", code);
+		choose_text(
+		    t, card, words_flat_in(t, code, "language.name", NULL), "language.set", code);
 		if (i)
 			card_same_row(card);
 	}
@@ -43,4 +44,5 @@ static const struct action actions[] = {
     {0},
 };
 
-const struct feature feature_language = {.name = "language", .commands = commands, .actions = actions};
+const struct feature feature_language = {
+    .name = "language", .commands = commands, .actions = actions};

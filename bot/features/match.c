@@ -81,8 +81,8 @@ static struct sql may = {
     " WHERE p.id = ?1 AND p.adult = 1 AND p.joined > 0 AND p.paused_until <= ?2"
     " AND (SELECT count(DISTINCT reporter) FROM report WHERE about = ?1 AND closed = 0) < 3"};
 static struct sql *const statements[] = {&get, &ensure, &known, &set, &set_episode, &mark_of, &drop,
-    &avoids, &avoid_add, &avoid_drop, &past_add, &past_prune, &past_move,
-    &past_drop, &avoid_move, &may, NULL};
+    &avoids, &avoid_add, &avoid_drop, &past_add, &past_prune, &past_move, &past_drop, &avoid_move,
+    &may, NULL};
 
 enum { DAY = 86400, AVOID_PAGE = 12 };
 
@@ -265,7 +265,8 @@ match_ensure(struct turn *t, int64_t person)
 static void
 demo(struct turn *t, uint64_t number)
 {
-	struct meeting m = {.topics = 1u << number % MATCH_TOPICS | 1u << (number >> 5) % MATCH_TOPICS,
+	struct meeting m = {
+	    .topics = 1u << number % MATCH_TOPICS | 1u << (number >> 5) % MATCH_TOPICS,
 	    .slots = 1u << (number >> 10) % MATCHING_SLOTS | 1u << (number >> 15) % MATCHING_SLOTS,
 	    .goals = 1u << (number >> 20) % 5,
 	    .region = (uint32_t)(number >> 25) % 8 + 1,

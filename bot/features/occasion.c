@@ -185,8 +185,7 @@ spoken(struct turn *t, const char *language, const char *codes)
 }
 
 void
-occasion_details(
-    struct turn *t, struct card *card, const char *language, const struct occasion *o)
+occasion_details(struct turn *t, struct card *card, const char *language, const struct occasion *o)
 {
 	static const char *const kinds[] = {
 	    NULL, "newevent.joint_line", "newevent.uninational_line"};

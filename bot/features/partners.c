@@ -31,7 +31,8 @@ list(struct turn *t, const char *search, size_t from)
 			break;
 		}
 		shown++;
-		choose_text(t, card, text_isolate(t->arena, partner_words(&p->name, t->language, NULL)),
+		choose_text(t, card,
+		    text_isolate(t->arena, partner_words(&p->name, t->language, NULL)),
 		    "partners.card", p->id);
 	}
 	if (!shown) {

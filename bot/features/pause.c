@@ -14,7 +14,8 @@ enum { DAY = 86400 };
 static void
 pause_menu(struct turn *t)
 {
-	struct card *card = words(t, t->person->paused_until > t->now ? "pause.now" : "pause.ask", NULL);
+	struct card *card =
+	    words(t, t->person->paused_until > t->now ? "pause.now" : "pause.ask", NULL);
 
 	choose(t, card, "pause.week", "pause.until", "7");
 	choose(t, card, "pause.month", "pause.until", "30");
@@ -29,7 +30,8 @@ static void
 until(struct turn *t)
 {
 	int64_t days = strtoll(t->value, NULL, 10);
-	const struct zone *zone = zone_find(t->zones, conf_list(t->conf, "bot", NULL, "time_zones")[0]);
+	const struct zone *zone =
+	    zone_find(t->zones, conf_list(t->conf, "bot", NULL, "time_zones")[0]);
 	struct card *card;
 
 	if (days <= 0 || days > 366 || !zone) {

@@ -13,40 +13,42 @@
 #include "base/zone.h"
 
 static const char *const steps[] = {
-	"CREATE TABLE episode(id INTEGER PRIMARY KEY, podcast TEXT NOT NULL, key TEXT NOT NULL,"
-	" title TEXT NOT NULL, link TEXT, published INTEGER, duration INTEGER, season INTEGER,"
-	" number INTEGER, seen INTEGER NOT NULL, announced INTEGER NOT NULL, position INTEGER NOT NULL,"
-	" UNIQUE(podcast, key)) STRICT;"
-	"CREATE INDEX episode_newest ON episode(podcast, published DESC);"
-	"CREATE TABLE episode_key(podcast TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY(podcast, key))"
-	" STRICT, WITHOUT ROWID;"
-	"CREATE TABLE podcast_subscriber(person INTEGER PRIMARY KEY REFERENCES person(id)"
-	" ON DELETE CASCADE, since INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE podcast_push(only_row INTEGER PRIMARY KEY, pushed INTEGER NOT NULL) STRICT;",
-	NULL,
+    "CREATE TABLE episode(id INTEGER PRIMARY KEY, podcast TEXT NOT NULL, key TEXT NOT NULL,"
+    " title TEXT NOT NULL, link TEXT, published INTEGER, duration INTEGER, season INTEGER,"
+    " number INTEGER, seen INTEGER NOT NULL, announced INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " UNIQUE(podcast, key)) STRICT;"
+    "CREATE INDEX episode_newest ON episode(podcast, published DESC);"
+    "CREATE TABLE episode_key(podcast TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY(podcast, key))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE podcast_subscriber(person INTEGER PRIMARY KEY REFERENCES person(id)"
+    " ON DELETE CASCADE, since INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE podcast_push(only_row INTEGER PRIMARY KEY, pushed INTEGER NOT NULL) STRICT;",
+    NULL,
 };
 static const struct column columns[] = {
-	{"episode.id", "number of an episode", "while in the feed", NOT_PERSONAL},
-	{"episode.podcast", "of which podcast", "while configured", NOT_PERSONAL},
-	{"episode.key", "what it is known by", "while configured", NOT_PERSONAL},
-	{"episode.title", "its title", "while configured", NOT_PERSONAL},
-	{"episode.link", "where to listen", "while configured", NOT_PERSONAL},
-	{"episode.published", "its date", "while configured", NOT_PERSONAL},
-	{"episode.duration", "its length", "while configured", NOT_PERSONAL},
-	{"episode.season", "its season", "while configured", NOT_PERSONAL},
-	{"episode.number", "its number", "while configured", NOT_PERSONAL},
-	{"episode.seen", "when it was first read", "while configured", NOT_PERSONAL},
-	{"episode.announced", "whether subscribers heard of it", "while configured", NOT_PERSONAL},
-	{"episode.position", "its place in the feed, for feeds without dates", "while configured",
-	    NOT_PERSONAL},
-	{"episode_key.podcast", "of which podcast", "while configured", NOT_PERSONAL},
-	{"episode_key.key", "every name an episode was known by, so that it is announced once",
-	    "while configured", NOT_PERSONAL},
-	{"podcast_subscriber.person", "who asked to hear of new episodes", "until switched off", WITH_PERSON},
-	{"podcast_subscriber.since", "the day", "until switched off", WITH_PERSON},
-	{"podcast_push.only_row", "there is one row", "for ever", NOT_PERSONAL},
-	{"podcast_push.pushed", "when subscribers last heard: at most once a day", "for ever", NOT_PERSONAL},
-	{0},
+    {"episode.id", "number of an episode", "while in the feed", NOT_PERSONAL},
+    {"episode.podcast", "of which podcast", "while configured", NOT_PERSONAL},
+    {"episode.key", "what it is known by", "while configured", NOT_PERSONAL},
+    {"episode.title", "its title", "while configured", NOT_PERSONAL},
+    {"episode.link", "where to listen", "while configured", NOT_PERSONAL},
+    {"episode.published", "its date", "while configured", NOT_PERSONAL},
+    {"episode.duration", "its length", "while configured", NOT_PERSONAL},
+    {"episode.season", "its season", "while configured", NOT_PERSONAL},
+    {"episode.number", "its number", "while configured", NOT_PERSONAL},
+    {"episode.seen", "when it was first read", "while configured", NOT_PERSONAL},
+    {"episode.announced", "whether subscribers heard of it", "while configured", NOT_PERSONAL},
+    {"episode.position", "its place in the feed, for feeds without dates", "while configured",
+	NOT_PERSONAL},
+    {"episode_key.podcast", "of which podcast", "while configured", NOT_PERSONAL},
+    {"episode_key.key", "every name an episode was known by, so that it is announced once",
+	"while configured", NOT_PERSONAL},
+    {"podcast_subscriber.person", "who asked to hear of new episodes", "until switched off",
+	WITH_PERSON},
+    {"podcast_subscriber.since", "the day", "until switched off", WITH_PERSON},
+    {"podcast_push.only_row", "there is one row", "for ever", NOT_PERSONAL},
+    {"podcast_push.pushed", "when subscribers last heard: at most once a day", "for ever",
+	NOT_PERSONAL},
+    {0},
 };
 static const struct schema schema = {"podcast", steps, columns};
 
@@ -73,20 +75,23 @@ static struct sql unheard = {
     "SELECT id, title, link, podcast FROM episode WHERE announced = 0 ORDER BY published, id LIMIT 50"};
 static struct sql heard = {"UPDATE episode SET announced = 1 WHERE announced = 0"};
 static struct sql subscribed = {"SELECT 1 FROM podcast_subscriber WHERE person = ?"};
-static struct sql subscribe = {"INSERT OR IGNORE INTO podcast_subscriber(person, since) VALUES(?, ?)"};
+static struct sql subscribe = {
+    "INSERT OR IGNORE INTO podcast_subscriber(person, since) VALUES(?, ?)"};
 static struct sql unsubscribe = {"DELETE FROM podcast_subscriber WHERE person = ?"};
 static struct sql subscribers = {"SELECT person FROM podcast_subscriber ORDER BY person"};
 static struct sql last = {"SELECT pushed FROM podcast_push"};
 static struct sql set_last = {"INSERT OR REPLACE INTO podcast_push(only_row, pushed) VALUES(1, ?)"};
-static struct sql *const statements[] = {&last, &set_last, &newest, &newest_date, &search, &known, &any, &remember, &add, &unheard,
-    &heard, &subscribed, &subscribe, &unsubscribe, &subscribers, NULL};
+static struct sql *const statements[] = {&last, &set_last, &newest, &newest_date, &search, &known,
+    &any, &remember, &add, &unheard, &heard, &subscribed, &subscribe, &unsubscribe, &subscribers,
+    NULL};
 
 enum { OLDER = 5, DAY = 86400, LATE_DAYS = 14 };
 
 static void
 episode_line(struct turn *t, struct card *card, struct rows *q)
 {
-	const struct zone *zone = zone_find(t->zones, conf_list(t->conf, "bot", NULL, "time_zones")[0]);
+	const struct zone *zone =
+	    zone_find(t->zones, conf_list(t->conf, "bot", NULL, "time_zones")[0]);
 	const char *link = db_text(q, 2);
 	int64_t minutes = (db_int(q, 4) + 30) / 60;
 
@@ -211,7 +216,8 @@ older(struct turn *t)
 	char *end;
 	int64_t from = strtoll(t->value, &end, 10);
 	const char *name = *end == ' ' ? end + 1 : "";
-	struct card *card = conf_text(t->conf, "podcast", name, "feed") ? page_of(t, name, from, OLDER) : NULL;
+	struct card *card =
+	    conf_text(t->conf, "podcast", name, "feed") ? page_of(t, name, from, OLDER) : NULL;
 
 	say(t, card ? card : words(t, "podcast.no_older", NULL));
 }
@@ -244,7 +250,7 @@ take(struct turn *t, const char *name, const struct feed_item *item, size_t posi
 	/* What turns up long behind the newest is an archive that was filled, not news; feeds do
 	 * bring episodes some days late. */
 	bool old = is_known(t, name, &k) || (item->published_s != FEED_NONE && until != INT64_MIN &&
-					     item->published_s < until - LATE_DAYS * DAY);
+						item->published_s < until - LATE_DAYS * DAY);
 	const char *link = item->link ? item->link : item->enclosure_url;
 	struct value none = VNULL;
 
@@ -325,7 +331,12 @@ happened(struct turn *t, enum happening what)
 
 static const struct conf_key settings[] = {
     {.section = "podcast", .key = "title", .kind = CONF_TEXT, .named = true},
-    {.section = "podcast", .key = "feed", .kind = CONF_ADDRESS, .least = 1, .named = true, .required = true},
+    {.section = "podcast",
+	.key = "feed",
+	.kind = CONF_ADDRESS,
+	.least = 1,
+	.named = true,
+	.required = true},
     {.section = "podcast", .key = "disclaimer", .kind = CONF_TEXT, .named = true},
     {.section = "podcast",
 	.key = "every_minutes",

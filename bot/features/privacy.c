@@ -17,7 +17,8 @@ privacy(struct turn *t)
 	for (const char *const *p = periods; *p; p++) {
 		int64_t days = conf_number(t->conf, "retention", NULL, *p);
 
-		card_line(card, words_n(t, arena_print(t->arena, "privacy.keep_%s", *p), days, NULL));
+		card_line(
+		    card, words_n(t, arena_print(t->arena, "privacy.keep_%s", *p), days, NULL));
 	}
 	choose(t, card, "privacy.mydata", "engine.command", "mydata");
 	choose(t, card, "privacy.forgetme", "engine.command", "forgetme");
@@ -60,14 +61,15 @@ forget(struct turn *t)
 	say_erased(t, card);
 }
 
-static struct sql old = {"SELECT id FROM person WHERE joined = 0 AND access = 0 AND seen < ? LIMIT 500"};
+static struct sql old = {
+    "SELECT id FROM person WHERE joined = 0 AND access = 0 AND seen < ? LIMIT 500"};
 static struct sql *const statements[] = {&old, NULL};
 
 static void
 prune_visitors(struct turn *t)
 {
-	struct rows *q = db_query(t->db, &old,
-	    V(t->now - 86400 * conf_number(t->conf, "retention", NULL, "visitor")));
+	struct rows *q = db_query(
+	    t->db, &old, V(t->now - 86400 * conf_number(t->conf, "retention", NULL, "visitor")));
 
 	while (db_next(q))
 		people_erase(t, db_int(q, 0));

@@ -134,7 +134,8 @@ demo(struct turn *t, uint64_t number)
 	if (t->subject)
 		people_set_pseudonym(t, t->subject,
 		    words_flat_in(t, language_of(t, t->subject),
-			arena_print(t->arena, "nick.%d", (int)(number >> 24 & 0xffff) % NAMES), NULL));
+			arena_print(t->arena, "nick.%d", (int)(number >> 24 & 0xffff) % NAMES),
+			NULL));
 }
 
 static const struct command commands[] = {
@@ -149,6 +150,8 @@ static const struct action actions[] = {
     {0},
 };
 
-const struct feature feature_profile = {
-    .name = "profile", .commands = commands, .actions = actions, .happened = happened,
+const struct feature feature_profile = {.name = "profile",
+    .commands = commands,
+    .actions = actions,
+    .happened = happened,
     .demo = demo};

@@ -75,10 +75,10 @@ static void
 report_line(struct turn *t, const struct lines *l, const char *key, int64_t n)
 {
 	if (n)
-		card_line(l->card,
-		    words_in(t, l->language, key, "n",
-			l->few ? announce_count(t, l->language, 1) : arena_print(t->arena, "%lld", (long long)n),
-			NULL));
+		card_line(l->card, words_in(t, l->language, key, "n",
+				       l->few ? announce_count(t, l->language, 1)
+					      : arena_print(t->arena, "%lld", (long long)n),
+				       NULL));
 }
 
 /* Of a room the text's own language. */
@@ -126,8 +126,8 @@ detail_line(struct turn *t, const struct post_count *count, void *ctx)
 			language_named(t, l, count->language), "network",
 			announce_network(t, l->language, count->network), "what",
 			words_flat_in(t, l->language,
-			    l->recall && count->fate == POST_DELIVERED ? "announce.taken" : key, "n",
-			    arena_print(t->arena, "%lld", (long long)count->n), NULL),
+			    l->recall && count->fate == POST_DELIVERED ? "announce.taken" : key,
+			    "n", arena_print(t->arena, "%lld", (long long)count->n), NULL),
 			NULL));
 }
 
@@ -205,10 +205,10 @@ announce_panel(struct turn *t, const char *language, const struct announce *a)
 	lines.card = card;
 	card_line(card, words_in(t, language, stage_key(t, a, &r), NULL));
 	if (a->original)
-		card_line(card, words_in(t, language,
-				    lines.recall ? "announce.takes_back" : "announce.replaces",
-				    "number", arena_print(t->arena, "%lld", (long long)a->original),
-				    NULL));
+		card_line(
+		    card, words_in(t, language,
+			      lines.recall ? "announce.takes_back" : "announce.replaces", "number",
+			      arena_print(t->arena, "%lld", (long long)a->original), NULL));
 	if (a->state == ANNOUNCE_GOING || a->state == ANNOUNCE_DIGESTED)
 		add_report(t, &lines, a, &r);
 	if (lines.recall && r.refused)

@@ -351,8 +351,7 @@ csv(struct turn *t)
 	csv_rows(t, &s, false, &b);
 	csv_rows(t, &s, true, &b);
 	card = words(t, "results.csv_here", NULL);
-	card_file(
-	    card, file_new(t, "survey.csv", b.bytes, b.length), "survey.csv", "text/csv",
+	card_file(card, file_new(t, "survey.csv", b.bytes, b.length), "survey.csv", "text/csv",
 	    file_key(t, b.bytes, b.length));
 	buf_free(&b);
 	audit(t, "survey.export", s.id);

@@ -43,9 +43,8 @@ lines_of(struct turn *t, const struct occasion *o)
 	const char *payload = arena_join(t->arena, "e_", occasion_key(t, o->id)), *code,
 		   *link = link_to(t, t->person->network, payload),
 		   *typed = link_by_hand(t, t->person->network, payload),
-		   *cancelled = o->cancelled
-			? card_plain(t->arena, words(t, "events.cancelled", NULL))
-			: "";
+		   *cancelled =
+		       o->cancelled ? card_plain(t->arena, words(t, "events.cancelled", NULL)) : "";
 
 	if (!link)
 		code = "";
@@ -144,8 +143,7 @@ give_file(struct turn *t, bool neutral)
 	/* But for the second in which it was made it is the same for all. */
 	always = ics_of(t, &o, neutral, 0);
 	card = words(t, "share.file_here", NULL);
-	card_file(
-	    card, file_new(t, "event.ics", text, strlen(text)), "event.ics", "text/calendar",
+	card_file(card, file_new(t, "event.ics", text, strlen(text)), "event.ics", "text/calendar",
 	    file_key(t, always, strlen(always)));
 	if (!neutral)
 		choose(t, card, "share.neutral", "share.neutral", occasion_key(t, o.id));

@@ -19,7 +19,8 @@ ask_language(struct turn *t)
 	for (int i = 0; i < words_count(t->words); i++) {
 		const char *code = words_language(t->words, i);
 
-		choose_text(t, card, words_flat_in(t, code, "language.name", NULL), "start.language", code);
+		choose_text(
+		    t, card, words_flat_in(t, code, "language.name", NULL), "start.language", code);
 		if (i)
 			card_same_row(card);
 	}

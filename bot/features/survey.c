@@ -102,9 +102,10 @@ static struct sql text_add = {
     "INSERT INTO survey_text(key, survey, question, content) VALUES(?, ?, ?, ?)"};
 static struct sql cell_add = {
     "INSERT INTO survey_cell(survey, question, grp, cells, n) VALUES(?, ?, ?, ?, ?)"};
-static struct sql *const statements[] = {&get, &open_ones, &all_open, &add, &set_topics, &handed_in, &begin,
-    &end, &forget_new, &answered, &set_answered, &drop_answered, &pool_add, &pool_count, &pool_draw,
-    &pool_drop, &pool_clear, &tally_get, &tally_set, &tally_drop, &text_add, &cell_add, NULL};
+static struct sql *const statements[] = {&get, &open_ones, &all_open, &add, &set_topics, &handed_in,
+    &begin, &end, &forget_new, &answered, &set_answered, &drop_answered, &pool_add, &pool_count,
+    &pool_draw, &pool_drop, &pool_clear, &tally_get, &tally_set, &tally_drop, &text_add, &cell_add,
+    NULL};
 
 enum { DAY = 86400, BATCH = CELLS_LEAST, KEY_BYTES = 16, PAD = 1024, NEW_DAYS = 30 };
 

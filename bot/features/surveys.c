@@ -141,8 +141,7 @@ last_look(struct turn *t, const struct survey *s)
 	for (int i = 0; i < 3; i++)
 		choose_text(t, card,
 		    words_flat(t, arena_print(t->arena, "surveys.days.%d", days[i]), NULL),
-		    "surveys.hand_in",
-		    arena_print(t->arena, "%lld %d", (long long)s->id, days[i]));
+		    "surveys.hand_in", arena_print(t->arena, "%lld %d", (long long)s->id, days[i]));
 	choose(t, card, "surveys.topics", "surveys.topics", number_of(t, s->id));
 	return card;
 }
@@ -680,11 +679,10 @@ own_pressed(struct turn *t)
 		card_paragraph(card, words(t, "survey.named", "title",
 					 survey_words(t, t->language, &s.form->title, NULL), NULL));
 		if (post_report(t, s.post, &report))
-			card_line(card,
-			    words(t, "surveys.delivered", "n",
-				announce_count(t, t->language,
-				    report.delivered > 0 ? report.delivered : 1),
-				NULL));
+			card_line(card, words(t, "surveys.delivered", "n",
+					    announce_count(t, t->language,
+						report.delivered > 0 ? report.delivered : 1),
+					    NULL));
 		link_add(t, t->language, card, arena_join(t->arena, "s_", number_of(t, s.id)));
 		choose_text(t, card,
 		    words_flat(t, "surveys.close", "title",

@@ -28,9 +28,10 @@ tickets(struct turn *t)
 		const char *text = unseal_person(t, db_int(q, 1), "ticket.text", db_blob(q, 2));
 		char *number = arena_print(t->arena, "%lld", (long long)db_int(q, 0));
 
-		card_line(card, words(t, "tickets.line", "number", number, "text", text ? text : "", NULL));
-		choose_text(t, card,
-		    words_flat(t, "tickets.answer", "number", number, NULL), "tickets.answer", number);
+		card_line(card,
+		    words(t, "tickets.line", "number", number, "text", text ? text : "", NULL));
+		choose_text(t, card, words_flat(t, "tickets.answer", "number", number, NULL),
+		    "tickets.answer", number);
 	}
 	say(t, n ? card : words(t, "tickets.none", NULL));
 }

@@ -70,8 +70,8 @@ training_link(struct turn *t)
 	if (id)
 		db_run(t->db, &renew, V(hash_of(t, token), t->person->org, t->now, id));
 	else
-		id = db_insert(t->db, &add,
-		    V(t->person->id, t->person->org, hash_of(t, token), t->now));
+		id = db_insert(
+		    t->db, &add, V(t->person->id, t->person->org, hash_of(t, token), t->now));
 	audience_tag(t, t->person->id, tag_of(t, id), true);
 	card = words(t, "training.link", "number", arena_print(t->arena, "%lld", (long long)id),
 	    "code", arena_print(t->arena, "g_%s", token), NULL);
@@ -120,8 +120,9 @@ join(struct turn *t)
 		return;
 	}
 	audience_tag(t, t->person->id, tag_of(t, id), true);
-	edit(t, words(t, consents(t, t->person->id, CONSENT_ANNOUNCEMENTS) ? "training.joined"
-									  : "training.joined_off",
+	edit(t, words(t,
+		    consents(t, t->person->id, CONSENT_ANNOUNCEMENTS) ? "training.joined"
+								      : "training.joined_off",
 		    NULL));
 }
 

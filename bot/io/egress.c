@@ -257,8 +257,8 @@ resolve(struct egress_flow *flow)
 	flow->deadline = uv_now(flow->egress->uv) + (uint64_t)patience;
 	uv_timer_start(&flow->timer, flow->timer.timer_cb, (uint64_t)patience, 0);
 	flow->resolve.data = flow;
-	if (uv_getaddrinfo(flow->egress->uv, &flow->resolve, resolved, flow->target.host, port,
-		&hints) != 0) {
+	if (uv_getaddrinfo(
+		flow->egress->uv, &flow->resolve, resolved, flow->target.host, port, &hints) != 0) {
 		say_no(flow, SOCKS_FAILED);
 		return;
 	}

@@ -34,7 +34,13 @@ struct egress_attempt {
 	struct egress_flow *flow;
 };
 
-enum egress_step { EGRESS_GREETING, EGRESS_REQUEST, EGRESS_RESOLVING, EGRESS_CONNECTING, EGRESS_RELAY };
+enum egress_step {
+	EGRESS_GREETING,
+	EGRESS_REQUEST,
+	EGRESS_RESOLVING,
+	EGRESS_CONNECTING,
+	EGRESS_RELAY
+};
 
 struct egress_flow {
 	struct egress *egress;

@@ -25,8 +25,8 @@ struct http_slot {
 	int requests;	 /* how often libcurl was about to send */
 	bool whole_head; /* the empty line behind the headers came */
 	bool too_big;
-	bool refused; /* an address was refused */
-	bool unset;   /* an option could not be set */
+	bool refused;	   /* an address was refused */
+	bool unset;	   /* an option could not be set */
 	uint64_t deadline; /* in the loop's ms */
 	char cause[128];
 	/* What the handle is set to now. */

@@ -35,7 +35,8 @@ static void
 pairs(struct fields *f, const char *text)
 {
 	while (*text) {
-		size_t word = strcspn(text, " "), name = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
+		size_t word = strcspn(text, " "),
+		       name = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
 		char full[64];
 		int n;
 

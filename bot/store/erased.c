@@ -56,8 +56,8 @@ erased_add(const char *path, const struct erased *entries, size_t count)
 }
 
 bool
-erased_each(const char *path, int64_t after, void (*each)(void *ctx, const struct erased *entry),
-    void *ctx)
+erased_each(
+    const char *path, int64_t after, void (*each)(void *ctx, const struct erased *entry), void *ctx)
 {
 	FILE *f = list_open(path);
 	struct erased e;

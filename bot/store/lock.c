@@ -67,8 +67,8 @@ lock_file(const char *path, int *lock_fd, char **why)
 		error = file_refused(file, errno, why);
 	} else if (!lock_wait(*lock_fd)) {
 		*why = parts_say(
-		    "%s: another process holds this state (lock %s); expected to be alone",
-		    path, file);
+		    "%s: another process holds this state (lock %s); expected to be alone", path,
+		    file);
 		error = DB_LOCKED;
 	}
 	free(file);

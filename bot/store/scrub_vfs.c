@@ -29,7 +29,7 @@ struct scrub_file {
 	unsigned char *gather;
 	int gathered;
 	sqlite3_int64 end; /* behind the byte written last: where an append goes on */
-	bool commits;		 /* the last frame head said that its page ends a transaction */
+	bool commits;	   /* the last frame head said that its page ends a transaction */
 	_Alignas(8) unsigned char real[]; /* the system's own file */
 };
 

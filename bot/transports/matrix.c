@@ -342,8 +342,8 @@ make_link(struct matrix *m)
 {
 	char *user = matrix_queue_escape(m->user);
 
-	if (snprintf(m->base.link_start, sizeof(m->base.link_start), "https://matrix.to/#/%s", user) >=
-	    (int)sizeof(m->base.link_start))
+	if (snprintf(m->base.link_start, sizeof(m->base.link_start), "https://matrix.to/#/%s",
+		user) >= (int)sizeof(m->base.link_start))
 		m->base.link_start[0] = 0;
 	free(user);
 }

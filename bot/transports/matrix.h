@@ -41,9 +41,9 @@ struct matrix_options {
 	const char *const *allow_servers; /* whose invitations are taken; "*": all; copied */
 	/* What is said with each: people who have chosen no language see it; NULL: nothing. Copied. */
 	const char *const *reasons;
-	double per_second;		  /* bulk messages, for the engine */
-	int connections;		  /* for sending; 0: 8 */
-	int poll_ms;			  /* how long the server may hold a poll; 0: 30,000 */
+	double per_second; /* bulk messages, for the engine */
+	int connections;   /* for sending; 0: 8 */
+	int poll_ms;	   /* how long the server may hold a poll; 0: 30,000 */
 };
 
 /* NULL when user, token and password do not look like what they should be. Freed by its close(). */

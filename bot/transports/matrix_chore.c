@@ -423,7 +423,8 @@ static void
 again(struct matrix_chore *c, int64_t wait_ms)
 {
 	if (c->kind == MATRIX_CHORE_RECEIPT || c->kind == MATRIX_CHORE_TYPING ||
-	    c->kind == MATRIX_CHORE_CHECK || c->kind == MATRIX_CHORE_LOOK || ++c->tries > TRIES_MOST) {
+	    c->kind == MATRIX_CHORE_CHECK || c->kind == MATRIX_CHORE_LOOK ||
+	    ++c->tries > TRIES_MOST) {
 		chore_end(c);
 		return;
 	}

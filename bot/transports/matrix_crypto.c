@@ -22,7 +22,8 @@ static void
 objects_new(struct matrix_crypto *c)
 {
 	json_t **all[] = {&c->wanted, &c->failed, &c->doubted, &c->claims, &c->unclaimed,
-	    &c->dummies, &c->broken, &c->greeted, &c->shut, &c->moved, &c->withheld, &c->strange, &c->waiting};
+	    &c->dummies, &c->broken, &c->greeted, &c->shut, &c->moved, &c->withheld, &c->strange,
+	    &c->waiting};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		json_decref(*all[i]);
@@ -129,7 +130,8 @@ drop_row(void *ctx, const char *name)
 void
 matrix_crypto_renew(struct matrix_crypto *c, const char *device, int64_t now_ms)
 {
-	static const char *const gone[] = {"olm/", "send/", "in/", "ins/", "wait/", "olmseen", "olmof/"};
+	static const char *const gone[] = {
+	    "olm/", "send/", "in/", "ins/", "wait/", "olmseen", "olmof/"};
 
 	c->now_ms = now_ms;
 	snprintf(c->device, sizeof(c->device), "%s", device);

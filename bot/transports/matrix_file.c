@@ -60,8 +60,8 @@ matrix_file_number(const json_t *file, const char *url, size_t length)
 	const char *key, *iv, *hash;
 	char *number = NULL;
 
-	if (json_unpack((json_t *)file, "{s:{s:s},s:s,s:{s:s}}", "key", "k", &key, "iv", &iv, "hashes",
-		"sha256", &hash) ||
+	if (json_unpack((json_t *)file, "{s:{s:s},s:s,s:{s:s}}", "key", "k", &key, "iv", &iv,
+		"hashes", "sha256", &hash) ||
 	    asprintf(&number, "%s %zu %s %s %s", url, length, key, iv, hash) < 0)
 		return NULL;
 	return number;
@@ -75,8 +75,8 @@ matrix_file_numbered(const char *number, size_t *length)
 	if (sscanf(number, "%159s %zu %47s %47s %47s", url, length, key, iv, hash) != 5)
 		return NULL;
 	return json_pack("{s:s,s:s,s:s,s:{s:s},s:{s:s,s:s,s:s,s:b,s:[s,s]}}", "url", url, "v", "v2",
-	    "iv", iv, "hashes", "sha256", hash, "key", "alg", "A256CTR", "kty", "oct", "k", key, "ext",
-	    1, "key_ops", "encrypt", "decrypt");
+	    "iv", iv, "hashes", "sha256", hash, "key", "alg", "A256CTR", "kty", "oct", "k", key,
+	    "ext", 1, "key_ops", "encrypt", "decrypt");
 }
 
 /* Either alphabet, with or without the padding: clients differ. */

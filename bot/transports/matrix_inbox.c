@@ -100,7 +100,8 @@ strange_fewer(struct matrix_crypto *c, const char *user)
 	if (theirs < STRANGE_OF_ONE && json_object_size(c->strange) < STRANGE_MAX)
 		return;
 	json_object_foreach(c->strange, room, of)
-		if (!eldest && (theirs < STRANGE_OF_ONE || strcmp(json_string_value(of), user) == 0))
+		if (!eldest &&
+		    (theirs < STRANGE_OF_ONE || strcmp(json_string_value(of), user) == 0))
 			eldest = room;
 	sessions_drop(c, eldest);
 	json_object_del(c->strange, eldest);

@@ -78,7 +78,7 @@ struct matrix {
 	char *heard_to; /* how far all was heard, when a first sync is made again; else NULL */
 	char *filter;
 	int failures, stale;
-	int idle; /* polls without news, in a row */
+	int idle;	  /* polls without news, in a row */
 	int64_t look_ms;  /* when silence becomes doubtful, on the loop's clock; 0: not known yet */
 	int64_t heard_ms; /* when the newest message heard in this run was sent; 0: none was */
 	char last_room[MATRIX_JSON_ID], last_event[MATRIX_JSON_ID]; /* heard of; "": none yet */
@@ -231,7 +231,7 @@ enum matrix_chore_kind {
 	MATRIX_CHORE_LOGOUT,
 	MATRIX_CHORE_TYPING,
 	MATRIX_CHORE_CHECK, /* `what`: the last event we heard of in the room */
-	MATRIX_CHORE_LOOK,  /* at all rooms, and no room is named; `what`: the `since` of the silence */
+	MATRIX_CHORE_LOOK, /* at all rooms, and no room is named; `what`: the `since` of the silence */
 };
 /* The first five are rows too, and survive a restart. */
 void matrix_chore_add(

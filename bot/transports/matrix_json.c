@@ -252,8 +252,7 @@ take_media(struct arena *arena, enum media_kind kind, const json_t *content, str
 const char *
 matrix_json_thread(struct arena *arena, const json_t *event)
 {
-	const json_t *relation =
-	    json_object_get(json_object_get(event, "content"), "m.relates_to");
+	const json_t *relation = json_object_get(json_object_get(event, "content"), "m.relates_to");
 	const char *root = matrix_json_text(relation, "event_id"),
 		   *id = matrix_json_text(event, "event_id");
 

@@ -311,8 +311,7 @@ matrix_rooms_event(
 	else if (strcmp(type, "m.room.encryption") == 0 &&
 		 !matrix_json_says(
 		     json_object_get(event, "content"), "algorithm", "m.megolm.v1.aes-sha2"))
-		matrix_chore_add(
-		    m, MATRIX_CHORE_LEAVE, room, m->reasons[MATRIX_REASON_UNKNOWN]);
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, m->reasons[MATRIX_REASON_UNKNOWN]);
 }
 
 /* ---- rooms.join ---- */
@@ -414,8 +413,7 @@ matrix_rooms_settle(struct matrix *m, struct matrix_batch *batch, const char *ro
 	if (json_object_get(row, "j") && joined <= 1 && number(row, "i") == 0)
 		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "");
 	else if (joined > MEMBERS_MOST)
-		matrix_chore_add(
-		    m, MATRIX_CHORE_LEAVE, room, m->reasons[MATRIX_REASON_TOO_LARGE]);
+		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, m->reasons[MATRIX_REASON_TOO_LARGE]);
 	else if (json_object_get(row, "v") && !replaces(m, room, row))
 		matrix_chore_add(m, MATRIX_CHORE_LEAVE, room, "");
 	json_decref(row);
@@ -530,6 +528,6 @@ matrix_rooms_invited(struct matrix *m, const char *room, json_t *entry)
 	else if (!matrix_chore_has(m, MATRIX_CHORE_JOIN, room) && too_many(m, inviter))
 		refuse(m, room, inviter, "");
 	else
-		matrix_chore_add(m, MATRIX_CHORE_JOIN, room,
-		    arena_print(m->arena, "%c%s", how, inviter));
+		matrix_chore_add(
+		    m, MATRIX_CHORE_JOIN, room, arena_print(m->arena, "%c%s", how, inviter));
 }

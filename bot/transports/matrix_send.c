@@ -426,8 +426,8 @@ send_file(struct matrix_sending *g, const struct shipment *s)
 		g->file = matrix_file_numbered(s->file_id, &g->bytes);
 		if (encrypted == (g->file != NULL)) {
 			g->known = true;
-			g->url = memory_string(
-			    g->file ? matrix_json_text(g->file, "url") : s->file_id);
+			g->url =
+			    memory_string(g->file ? matrix_json_text(g->file, "url") : s->file_id);
 			hold_file(g, g->url);
 			return;
 		}

@@ -24,7 +24,7 @@ struct matrix_state {
 	json_t *given;	 /* name: true; given out and not kept yet */
 	struct {
 		json_t *text, *value;
-	} *last;	/* LAST values that were read of late: some are asked for at every step */
+	} * last; /* LAST values that were read of late: some are asked for at every step */
 	size_t *oldest;
 	struct state_row *rows;
 	size_t row_count;

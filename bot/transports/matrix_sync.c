@@ -464,8 +464,7 @@ keeps_back(struct matrix *m, const json_t *rooms)
 	const char *room;
 	size_t i;
 
-	json_object_foreach(json_object_get(rooms, "join"), room, entry)
-	{
+	json_object_foreach(json_object_get(rooms, "join"), room, entry) {
 		json_t *line = json_object_get(entry, "timeline");
 
 		json_array_foreach(json_object_get(line, "events"), i, event)

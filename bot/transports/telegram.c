@@ -215,10 +215,7 @@ static void
 make_lanes(struct telegram *tg, const struct telegram_options *o)
 {
 	struct http_lane_options lane = {
-	    .name = "telegram poll",
-	    .connections = 1,
-	    .compressed = true,
-	    .family = o->family};
+	    .name = "telegram poll", .connections = 1, .compressed = true, .family = o->family};
 
 	tg->poll_lane = http_lane_new(o->http, &lane);
 	lane.name = "telegram send";

@@ -12,9 +12,9 @@
 #include "io/timer.h"
 
 enum {
-	LIMIT_AGREES_MS = 3000,	   /* limits that end within so much of each other are one */
-	LIMIT_PAUSE_MS = 30000,	   /* so long at first nobody is sent to; then one looks again */
-	TOKEN_PAUSE_MS = 60000,	   /* the token is refused: the poll finds out too */
+	LIMIT_AGREES_MS = 3000, /* limits that end within so much of each other are one */
+	LIMIT_PAUSE_MS = 30000, /* so long at first nobody is sent to; then one looks again */
+	TOKEN_PAUSE_MS = 60000, /* the token is refused: the poll finds out too */
 };
 
 static const char *const json_headers[] = {"Content-Type: application/json", "Expect:", NULL};

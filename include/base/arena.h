@@ -22,7 +22,8 @@ char *arena_copy(struct arena *arena, const void *bytes, size_t length);
 char *arena_string(struct arena *arena, const char *string);
 /* Two strings as one. */
 char *arena_join(struct arena *arena, const char *first, const char *second);
-char *arena_print(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_print(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Bytes handed out since the last arena_forget. */
 size_t arena_used(const struct arena *arena);
 

@@ -21,8 +21,8 @@ enum span_style {
 struct span {
 	struct span *next;
 	const char *text;
-	const char *link;   /* NULL, or an https address the text leads to */
-	unsigned style;	    /* enum span_style, or-ed */
+	const char *link; /* NULL, or an https address the text leads to */
+	unsigned style;	  /* enum span_style, or-ed */
 };
 
 /* One thing to choose: a button where the network has them, a numbered line where it has not. */
@@ -37,10 +37,11 @@ struct choice {
 
 /* A file that goes with the message. The bytes lie on disk below the state folder until sent. */
 struct file {
-	const char *path;   /* absolute or below the state folder */
-	const char *name;   /* what the reader sees: meeting.ics */
-	const char *type;   /* text/calendar; image/png; audio/mpeg … */
-	const char *key;    /* same key, same bytes: uploaded once, then sent by the network's own id; NULL: never reuse */
+	const char *path; /* absolute or below the state folder */
+	const char *name; /* what the reader sees: meeting.ics */
+	const char *type; /* text/calendar; image/png; audio/mpeg … */
+	const char *
+	    key; /* same key, same bytes: uploaded once, then sent by the network's own id; NULL: never reuse */
 };
 
 enum card_flag {
@@ -49,7 +50,8 @@ enum card_flag {
 	CARD_PREVIEW = 4, /* the first link may unfold */
 	CARD_MARKED = 16, /* says already that all of it is invented */
 	CARD_SHARP = 32,  /* a plain number is an answer now, so a choice is typed as #2 */
-	CARD_RTL = 8,	  /* written in a right-to-left language: buttons of a row are laid out from the right */
+	CARD_RTL =
+	    8, /* written in a right-to-left language: buttons of a row are laid out from the right */
 };
 
 struct card {
@@ -78,7 +80,8 @@ void card_choice(struct card *card, const char *label, const char *action, const
 void card_choice_link(struct card *card, const char *label, const char *address);
 /* The last choice stands beside the one before it. */
 void card_same_row(struct card *card);
-void card_file(struct card *card, const char *path, const char *name, const char *type, const char *key);
+void card_file(
+    struct card *card, const char *path, const char *name, const char *type, const char *key);
 
 /* The text alone, names isolated; links as "text (address)" when they differ. */
 char *card_plain(struct arena *arena, const struct card *card);

@@ -28,8 +28,7 @@ const char *hosts_allow(struct hosts *hosts, const char *text, bool inside, int 
 /* The host of an https:// or http:// URL; any other URL is nothing to allow. */
 const char *hosts_allow_url(struct hosts *hosts, const char *url, int family);
 /* Host in lower case. False: nobody may go there. */
-bool hosts_find(
-    const struct hosts *hosts, const char *host, uint16_t port, struct host_rule *rule);
+bool hosts_find(const struct hosts *hosts, const char *host, uint16_t port, struct host_rule *rule);
 int hosts_count(const struct hosts *hosts);
 /* The port of the i-th entry. */
 uint16_t hosts_port(const struct hosts *hosts, int i);

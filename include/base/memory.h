@@ -29,7 +29,7 @@ void memory_settle(void);
 
 /* Bytes that grow up to a maximum given at birth. Zero it but for `maximum` to begin. */
 struct buf {
-	char *bytes;	/* always NUL-terminated once something was added */
+	char *bytes; /* always NUL-terminated once something was added */
 	size_t length;
 	size_t room;
 	size_t maximum; /* bytes; 0 is a mistake */

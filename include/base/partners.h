@@ -21,7 +21,7 @@ struct partner {
 	const char *languages; /* codes separated by spaces, or "" */
 	struct partner_programme {
 		struct partner_text name, text;
-	} *programmes;
+	} * programmes;
 	size_t programme_count;
 	bool alumni_programme;
 };

@@ -20,7 +20,7 @@ struct zone;
 enum zone_reading {
 	ZONE_UNIQUE,	/* utc[0] == utc[1] */
 	ZONE_AMBIGUOUS, /* the clock shows it twice: the earlier, the later */
-	ZONE_GAP,	/* the clock never shows it: read with the offset before, with the offset after */
+	ZONE_GAP, /* the clock never shows it: read with the offset before, with the offset after */
 };
 
 struct zone_local {

@@ -49,8 +49,7 @@ void audience_networks(struct turn *t, const struct audience *audience, int64_t 
 int64_t audience_size(struct turn *t, const struct audience *audience, int64_t at);
 
 /* Whether this person is in it and would get it. */
-bool audience_has(
-    struct turn *t, const struct audience *audience, int64_t at, int64_t person);
+bool audience_has(struct turn *t, const struct audience *audience, int64_t at, int64_t person);
 
 /* As one line of text, and back; the same audience is the same bytes. */
 const char *audience_pack(struct turn *t, const struct audience *audience);

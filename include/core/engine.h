@@ -62,9 +62,10 @@ struct engine_options {
 	struct conf *conf;
 	const char *state_folder; /* for files */
 	const char *erased_file;  /* the list of erasures (store/erased.h); NULL: none is kept */
-	struct manifest *manifest; /* what was handed over; NULL: answers are sent one slot at a time */
-	const char *sandbox;	  /* what confines the process, for status; may change, may be "" */
-	bool training;		  /* no limits per person: the terminal */
+	struct manifest
+	    *manifest;	     /* what was handed over; NULL: answers are sent one slot at a time */
+	const char *sandbox; /* what confines the process, for status; may change, may be "" */
+	bool training;	     /* no limits per person: the terminal */
 };
 
 /* Every schema of core and of the features, NULL-terminated, for db_open; static memory. */

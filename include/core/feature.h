@@ -36,7 +36,8 @@ struct command {
 	void (*run)(struct turn *t); /* t->rest is what stood behind the command */
 	bool hidden;		     /* accepted, but neither in menus nor in /help */
 	bool public_place;	     /* may be answered in a group: nothing personal in it */
-	bool however_late; /* is run even hours later, when the bot was away: it stops or protects */
+	bool
+	    however_late; /* is run even hours later, when the bot was away: it stops or protects */
 };
 
 /* What a choice does: the engine has checked that the button is ours, meant for this person, and
@@ -89,9 +90,9 @@ struct page_kind {
 /* Long work on a thread: pure `run` with its own read connection; what it returns comes back as a
  * turn. */
 struct work_input {
-	struct db *db;	     /* read only */
+	struct db *db;		 /* read only */
 	const struct seal *seal; /* to read what is sealed: it may be used on any thread */
-	struct arena *arena; /* of the work: the result may live there */
+	struct arena *arena;	 /* of the work: the result may live there */
 	struct blob input;
 	void (*progress)(void *ctx, int percent);
 	void *progress_ctx;

@@ -20,7 +20,8 @@ struct join_offer {
 };
 
 /* The code itself, base64url; it is shown once and never stored. */
-const char *join_make(struct turn *t, enum access role, const char *org, int64_t uses, int64_t days);
+const char *join_make(
+    struct turn *t, enum access role, const char *org, int64_t uses, int64_t days);
 /* The code as a deep link of that network ("telegram"); NULL until the bot's own name there is
  * known, which is learnt when the network is first reached and kept. */
 const char *join_link(struct turn *t, const char *network, const char *code);

@@ -55,8 +55,7 @@ bool post_fits(struct turn *t, const struct card *card);
 void post_audience(struct turn *t, int64_t post, const struct audience *audience);
 /* A file that goes with every text said afterwards. It is kept sealed, and goes up to each network
  * once: everybody else gets it by the network's own number. */
-void post_file(
-    struct turn *t, int64_t post, const char *name, const char *type, struct blob bytes);
+void post_file(struct turn *t, int64_t post, const char *name, const char *type, struct blob bytes);
 /* So that a card of it can be shown before it goes out. */
 void post_file_lay(struct turn *t, int64_t post);
 /* The file of another post too, if it has one. */

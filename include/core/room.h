@@ -14,7 +14,7 @@ struct room {
 	const char *name, *title;
 	const char *network; /* one that is open now */
 	const char *where;
-	const char *org; /* "": the network itself */
+	const char *org;	      /* "": the network itself */
 	const char *const *languages; /* NULL-terminated; never empty */
 };
 

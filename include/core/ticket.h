@@ -10,6 +10,7 @@
 #include "core/turn.h"
 
 /* From t->person to everybody who holds the role for the organisation (admins when nobody does). Its number. */
-int64_t ticket_open(struct turn *t, enum access role, const char *org, const char *topic, const char *text);
+int64_t ticket_open(
+    struct turn *t, enum access role, const char *org, const char *topic, const char *text);
 
 #endif

@@ -62,7 +62,7 @@ struct event {
 	const char
 	    *message; /* the network's id of this message, or of the one that carried the button */
 	const char *reply_to; /* the network's id of the message this one answers, or NULL */
-	const char *thread;   /* what answers in this chat must quote as `reply_to` to stand where it
+	const char *thread; /* what answers in this chat must quote as `reply_to` to stand where it
 			 was written, or NULL */
 	const char *language; /* a hint from the network ("he", "ar-PS"), or NULL */
 	const char *new_where;

@@ -217,7 +217,8 @@ struct blob seal_person(struct turn *t, int64_t person, const char *purpose, con
 const char *unseal_person(struct turn *t, int64_t person, const char *purpose, struct blob sealed);
 
 /* The same for bytes (a picture, a voice); none when it does not open. */
-struct blob seal_person_bytes(struct turn *t, int64_t person, const char *purpose, struct blob plain);
+struct blob seal_person_bytes(
+    struct turn *t, int64_t person, const char *purpose, struct blob plain);
 struct blob unseal_person_bytes(
     struct turn *t, int64_t person, const char *purpose, struct blob sealed);
 

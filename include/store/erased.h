@@ -23,8 +23,8 @@ int64_t erased_last(const char *path);
 /* Appends and syncs; false and errno when that fails. */
 bool erased_add(const char *path, const struct erased *entries, size_t count);
 /* Calls back with each whose serial is higher. False: there is no list. */
-bool erased_each(const char *path, int64_t after, void (*each)(void *ctx, const struct erased *entry),
-    void *ctx);
+bool erased_each(const char *path, int64_t after,
+    void (*each)(void *ctx, const struct erased *entry), void *ctx);
 /* What is older than that day leaves the list; the highest serial stays known. */
 void erased_prune(const char *path, int64_t before_day);
 

@@ -46,14 +46,13 @@ reply(struct bare *b, long long chat)
 	int n = snprintf(body, sizeof(body),
 	    "{\"chat_id\":%lld,\"text\":\"The next event is on Thursday at 18:00.\"}", chat);
 
-	http_send(b->sends,
-	    &(struct http_request){.label = "send",
-		.url = b->send_url,
-		.body = body,
-		.body_length = (size_t)n,
-		.once = true,
-		.fn = sent,
-		.ctx = b});
+	http_send(b->sends, &(struct http_request){.label = "send",
+				.url = b->send_url,
+				.body = body,
+				.body_length = (size_t)n,
+				.once = true,
+				.fn = sent,
+				.ctx = b});
 }
 
 static void
@@ -80,16 +79,15 @@ static void
 poll(struct bare *b)
 {
 	char body[96];
-	int n = snprintf(
-	    body, sizeof(body), "{\"offset\":%lld,\"limit\":100,\"timeout\":50}", b->next);
+	int n =
+	    snprintf(body, sizeof(body), "{\"offset\":%lld,\"limit\":100,\"timeout\":50}", b->next);
 
-	http_send(b->polls,
-	    &(struct http_request){.label = "poll",
-		.url = b->poll_url,
-		.body = body,
-		.body_length = (size_t)n,
-		.fn = came,
-		.ctx = b});
+	http_send(b->polls, &(struct http_request){.label = "poll",
+				.url = b->poll_url,
+				.body = body,
+				.body_length = (size_t)n,
+				.fn = came,
+				.ctx = b});
 }
 
 static void
@@ -160,7 +158,8 @@ main(int argc, char **argv)
 	snprintf(b.poll_url, sizeof(b.poll_url), "%.100s/bot0:bare/getUpdates", root);
 	snprintf(b.send_url, sizeof(b.send_url), "%.100s/bot0:bare/sendMessage", root);
 	b.polls = http_lane_new(http, &(struct http_lane_options){.name = "polls"});
-	b.sends = http_lane_new(http, &(struct http_lane_options){.name = "sends", .connections = 8});
+	b.sends =
+	    http_lane_new(http, &(struct http_lane_options){.name = "sends", .connections = 8});
 	loop_signal(b.loop, 15, stop, b.loop);
 	poll(&b);
 	loop_run(b.loop);

@@ -59,8 +59,9 @@ main(int argc, char **argv)
 	count = calendar_between(calendar, FIRST_S, FIRST_S + YEAR_S, &instances);
 	asked = cpu_ms();
 	getrusage(RUSAGE_SELF, &usage);
-	printf("events %d bytes %zu parse_ms %.1f year_ms %.1f instances %zu memory_mb %.1f\n", events,
-	    b.length, parsed - before, asked - parsed, count, (double)usage.ru_maxrss / 1024);
+	printf("events %d bytes %zu parse_ms %.1f year_ms %.1f instances %zu memory_mb %.1f\n",
+	    events, b.length, parsed - before, asked - parsed, count,
+	    (double)usage.ru_maxrss / 1024);
 	arena_free(arena);
 	zones_close(zones);
 	buf_free(&b);

@@ -157,8 +157,8 @@ start_and_stop(const char *people)
 	for (double end = now() + 1; now() < end;)
 		turn(10);
 	stop = bot_stop(&status);
-	printf("first_poll_ms %.1f libraries_ms %.1f cpu_ms %.1f stop_ms %.1f exit %d\n", start * 1000,
-	    libraries * 1000, cost.cpu_s * 1000, stop * 1000, WEXITSTATUS(status));
+	printf("first_poll_ms %.1f libraries_ms %.1f cpu_ms %.1f stop_ms %.1f exit %d\n",
+	    start * 1000, libraries * 1000, cost.cpu_s * 1000, stop * 1000, WEXITSTATUS(status));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 

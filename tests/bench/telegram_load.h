@@ -47,7 +47,7 @@ static int users = 1000;
 static const char *typed = "/help", *bot_path = "build/alumhub-bot", *wrap = "";
 static long total, made, served, confirmed, replies, polls, last_message = 1000;
 static int connections = 8, limit_per_second = 100000; /* what the bot is told the limit is */
-static void (*heard)(const char *body); /* each message the bot sends; may be NULL */
+static void (*heard)(const char *body);		       /* each message the bot sends; may be NULL */
 static double rtt_s, *born, *latency;
 static long *queue_head; /* updates of a user that wait for their reply, in order */
 static pid_t bot;

@@ -50,8 +50,9 @@ compare(struct slice value, const json_t *with)
 		const char *key;
 		json_t *item;
 
-		json_object_foreach((json_t *)(uintptr_t)with, key,
-		    item) if (slice_get(value, key).at) compare(slice_get(value, key), item);
+		json_object_foreach((json_t *)(uintptr_t)with, key, item)
+			if (slice_get(value, key).at)
+				compare(slice_get(value, key), item);
 	}
 }
 

@@ -14,9 +14,9 @@ pressed(const char *token)
 {
 	int before = w->count;
 
-	world_event(
-	    w, (struct event){
-		   .kind = EVENT_PRESS, .who = "noor", .token = token, .press = "q", .message = "m1"});
+	world_event(w,
+	    (struct event){
+		.kind = EVENT_PRESS, .who = "noor", .token = token, .press = "q", .message = "m1"});
 	world_pass(w, 10);
 	if (w->count == before || engine_counts(w->engine).failed_turns) {
 		fprintf(stderr, "not answered: %s\n", token);

@@ -24,8 +24,8 @@ enum { DAY_MS = 86400000, CALM_DAYS = 3 };
 
 static struct total {
 	int64_t runs, days, updates, confirmed, shipments, sent, uncertain, refused, cuts, restarts,
-	    faults, lines, rules_consent, rules_refusal, rules_first_line, rules_place, groups_moved,
-	    groups_asked, groups_heard, odd[ODDS];
+	    faults, lines, rules_consent, rules_refusal, rules_first_line, rules_place,
+	    groups_moved, groups_asked, groups_heard, odd[ODDS];
 	int64_t flows[SIM_FLOWS];
 	uint64_t trace;
 } total;
@@ -327,11 +327,13 @@ sim_print_options(void)
 {
 	const struct sim_options *o = &sim.o;
 
-	printf("again with build/sim --seed %llu --days %d --people %d --crowd %d --cuts %lld --pace %d"
-	       " --poll %d --checkpoint %d%s%s%s%s",
+	printf(
+	    "again with build/sim --seed %llu --days %d --people %d --crowd %d --cuts %lld --pace %d"
+	    " --poll %d --checkpoint %d%s%s%s%s",
 	    (unsigned long long)o->seed, o->days, o->people, o->crowd, (long long)o->cuts_a_year,
-	    o->pace_days, o->poll_s, o->checkpoint, o->faults ? "" : " --quiet-world", o->normal ? " --normal" : "",
-	    o->matrix ? "" : " --no-matrix", o->encryption ? "" : " --no-encryption");
+	    o->pace_days, o->poll_s, o->checkpoint, o->faults ? "" : " --quiet-world",
+	    o->normal ? " --normal" : "", o->matrix ? "" : " --no-matrix",
+	    o->encryption ? "" : " --no-encryption");
 }
 
 static void
@@ -341,8 +343,9 @@ print_failure(void)
 
 	printf("failed: %s; ", sim.failure);
 	sim_print_options();
-	printf(" --nth-exchange %lld --nth-disk %lld --nth-kill %lld --nth-memory %lld%s, at line %lld"
-	       " of the trace\n",
+	printf(
+	    " --nth-exchange %lld --nth-disk %lld --nth-kill %lld --nth-memory %lld%s, at line %lld"
+	    " of the trace\n",
 	    (long long)o->nth_exchange, (long long)o->nth_disk, (long long)o->nth_kill,
 	    (long long)o->nth_memory, o->for_ever ? " --for-ever" : "", (long long)sim.lines);
 }
@@ -375,11 +378,13 @@ print_total(double took)
 	    (long long)total.rules_consent, (long long)total.rules_refusal,
 	    (long long)total.rules_first_line, (long long)total.rules_place);
 	print_odd();
-	printf("groups: moved=%lld asked_at_the_old=%lld heard=%lld\n", (long long)total.groups_moved,
-	    (long long)total.groups_asked, (long long)total.groups_heard);
-	printf("runs=%lld years=%.2f seconds=%.2f cpu=%.2f a_minute=%.2f updates=%lld confirmed=%lld"
-	       " shipments=%lld sent=%lld uncertain=%lld refused=%lld cuts=%lld restarts=%lld"
-	       " faults=%lld trace=%016llx\n",
+	printf("groups: moved=%lld asked_at_the_old=%lld heard=%lld\n",
+	    (long long)total.groups_moved, (long long)total.groups_asked,
+	    (long long)total.groups_heard);
+	printf(
+	    "runs=%lld years=%.2f seconds=%.2f cpu=%.2f a_minute=%.2f updates=%lld confirmed=%lld"
+	    " shipments=%lld sent=%lld uncertain=%lld refused=%lld cuts=%lld restarts=%lld"
+	    " faults=%lld trace=%016llx\n",
 	    (long long)total.runs, years, took, cpu_seconds(), took > 0 ? years * 60 / took : 0,
 	    (long long)total.updates, (long long)total.confirmed, (long long)total.shipments,
 	    (long long)total.sent, (long long)total.uncertain, (long long)total.refused,

@@ -33,7 +33,13 @@ struct http_request;
 struct shipment;
 struct outcome;
 
-enum { SIM_PEOPLE_MOST = 256, SIM_LINE = 400, SIM_FIRST_CHAT = 70001, SIM_FIRST_GROUP = -501, SIM_POISON = 50 };
+enum {
+	SIM_PEOPLE_MOST = 256,
+	SIM_LINE = 400,
+	SIM_FIRST_CHAT = 70001,
+	SIM_FIRST_GROUP = -501,
+	SIM_POISON = 50
+};
 
 /* What a sweep goes through, as --nth-exchange and its like count it. */
 enum point { POINT_NONE, POINT_EXCHANGE, POINT_DISK, POINT_KILL, POINT_MEMORY };
@@ -50,11 +56,11 @@ struct sim_options {
 	int64_t power_cuts; /* only these, without a bot */
 	int64_t seconds;    /* no new run begins after that; 0: all runs */
 	int64_t cuts_a_year;
-	int pace_days; /* somebody comes by so often on average: 1 in a busy week */
+	int pace_days;	/* somebody comes by so often on average: 1 in a busy week */
 	int checkpoint; /* pages of the WAL after which it is written back; 0: as the bot has it */
-	int poll_s;    /* how long the servers hold an idle poll of Telegram's */
-	bool tempers;  /* the seed decides how busy the world is, and for how long it goes on */
-	int64_t years; /* no new run begins after so many; 0: all runs */
+	int poll_s;	/* how long the servers hold an idle poll of Telegram's */
+	bool tempers;	/* the seed decides how busy the world is, and for how long it goes on */
+	int64_t years;	/* no new run begins after so many; 0: all runs */
 	int64_t nth_exchange; /* that HTTP exchange fails (with `for_ever` all after it); 0: none */
 	int64_t nth_disk;     /* that disk operation fails; 0: none */
 	int64_t nth_kill;     /* the process is killed at that one */
@@ -107,10 +113,10 @@ extern struct sim {
 	uint64_t trace; /* hash of every line so far */
 	int64_t lines;
 	int vain_starts; /* the state did not open so often, one after another */
-	int life;   /* which start of the bot: callbacks of an older one never come */
-	bool alive; /* the bot's process runs */
-	bool dying; /* it must end when the present callback returns */
-	bool calm;  /* no faults any more: all must settle */
+	int life;	 /* which start of the bot: callbacks of an older one never come */
+	bool alive;	 /* the bot's process runs */
+	bool dying;	 /* it must end when the present callback returns */
+	bool calm;	 /* no faults any more: all must settle */
 	struct db *db;
 	struct engine *engine;
 	int64_t clock_off_ms, jumped_ms; /* the machine's clock is so wrong, since then */
@@ -215,7 +221,7 @@ void matrix_confirmed_texts(void (*each)(int64_t update, const char *text));
 
 /* A survey is made, agreed to by another admin, answered: ended by NULL. */
 extern const char *const script_survey_asked[], *const script_survey_agreed[],
-    *const script_survey_told[];
+						    *const script_survey_told[];
 /* The steps of a flow for somebody of these roles. */
 const char *const *script_pick(unsigned roles);
 /* What is typed for a step, or "#N". */

@@ -431,17 +431,18 @@ add_matrix(void)
 	static const unsigned char key[MATRIX_KEY_BYTES] = {4, 5, 6};
 	static const char *const everywhere[] = {"*", NULL};
 
-	add(&bot.ports[1], matrix_new(&(struct matrix_options){.loop = bot.loop,
-			       .http = bot.http,
-			       .homeserver = "http://127.0.0.1:1",
-			       .user = "@alumhub:h",
-			       .password = "secret",
-			       .key = key,
-			       .encryption = sim.o.encryption,
-			       .allow_servers = everywhere,
-			       .per_second = sim.o.announce ? 50 : 1,
-			       .connections = 8,
-			       .poll_ms = 1000 * (sim.o.poll_s > MATRIX_POLL_S ? sim.o.poll_s : MATRIX_POLL_S)}));
+	add(&bot.ports[1],
+	    matrix_new(&(struct matrix_options){.loop = bot.loop,
+		.http = bot.http,
+		.homeserver = "http://127.0.0.1:1",
+		.user = "@alumhub:h",
+		.password = "secret",
+		.key = key,
+		.encryption = sim.o.encryption,
+		.allow_servers = everywhere,
+		.per_second = sim.o.announce ? 50 : 1,
+		.connections = 8,
+		.poll_ms = 1000 * (sim.o.poll_s > MATRIX_POLL_S ? sim.o.poll_s : MATRIX_POLL_S)}));
 }
 
 static void
@@ -504,7 +505,8 @@ bot_start(void)
 	if (!open_state()) {
 		sim.alive = false;
 		lose_power();
-		agenda_add(sim.now_ms + (5000LL << sim.vain_starts), false, start_again, NULL, NULL);
+		agenda_add(
+		    sim.now_ms + (5000LL << sim.vain_starts), false, start_again, NULL, NULL);
 		sim.vain_starts += sim.vain_starts < VAIN_MOST;
 		return;
 	}

@@ -20,8 +20,8 @@ struct seen {
 	enum op op;
 	enum class class;
 	bool matrix, repeated;
-	int life; /* of the bot, when it was shipped last */
-	int moved; /* how often it was refused because its group has another id */
+	int life;	/* of the bot, when it was shipped last */
+	int moved;	/* how often it was refused because its group has another id */
 	enum fate fate; /* the newest */
 	bool
 	    farewell; /* to somebody who was erased: tied to nobody, not even to what comes later */

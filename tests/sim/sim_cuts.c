@@ -110,8 +110,7 @@ look(struct db *db, int64_t acknowledged, int64_t acknowledged_sent, struct tall
 	if (!word || strcmp(word, "ok") != 0 || came != said ||
 	    came != db_number(db, &newest, NONE, -1))
 		tally->broken++;
-	else if (came < acknowledged ||
-		 db_number(db, &count_sent, NONE, -1) < acknowledged_sent)
+	else if (came < acknowledged || db_number(db, &count_sent, NONE, -1) < acknowledged_sent)
 		tally->lost++;
 	if (acknowledged - came > tally->worst)
 		tally->worst = acknowledged - came;

@@ -34,7 +34,7 @@ struct http_call {
 /* Lives until nothing in the agenda knows it any more. */
 struct exchange {
 	int users;
-	struct http_call *call; /* NULL: nobody listens any more */
+	struct http_call *call;		    /* NULL: nobody listens any more */
 	char *method, *path, *token, *body; /* path: Matrix'; of Telegram's the method's name */
 	size_t length;
 	bool matrix;

@@ -67,7 +67,7 @@ static char token[40], device[20];
 static int tokens, devices;
 static int64_t expires_ms, locked_until_ms, stuck_until_ms, box_base, logins_ms;
 static char stuck_at[80]; /* a `since` */
-static bool hard; /* an expired token takes its device with it */
+static bool hard;	  /* an expired token takes its device with it */
 static struct exchange *poller;
 static char poller_since[80];
 static int64_t poll_number;
@@ -462,10 +462,9 @@ look_invited(const struct room *r)
 	    "room_version", "10");
 
 	if (r->encrypted)
-		json_array_append_new(
-		    events, json_pack("{s:s,s:s,s:s,s:{s:s}}", "type", "m.room.encryption",
-				"sender", p->user, "state_key", "", "content", "algorithm",
-				"m.megolm.v1.aes-sha2"));
+		json_array_append_new(events,
+		    json_pack("{s:s,s:s,s:s,s:{s:s}}", "type", "m.room.encryption", "sender",
+			p->user, "state_key", "", "content", "algorithm", "m.megolm.v1.aes-sha2"));
 	return json_pack("{s:{s:o}}", "invite_state", "events", events);
 }
 
@@ -499,8 +498,8 @@ any_rooms(const json_t *look)
 static json_t *
 look(const struct since *s, const char *since, bool first, int limit)
 {
-	json_t *found = look_rooms(s, limit, first), *changed = json_array(), *events = json_array(),
-	       *unused = json_array(), *boxed = box();
+	json_t *found = look_rooms(s, limit, first), *changed = json_array(),
+	       *events = json_array(), *unused = json_array(), *boxed = box();
 	struct client us = {.world = &world};
 	char next[80];
 
@@ -600,8 +599,7 @@ hold_poll(struct exchange *x, const char *since, int64_t wait_ms)
 	poller = x;
 	exchange_keep(x);
 	snprintf(poller_since, sizeof(poller_since), "%s", since);
-	agenda_add(
-	    sim.now_ms + wait_ms, false, poll_ends, NULL, (void *)(intptr_t)++poll_number);
+	agenda_add(sim.now_ms + wait_ms, false, poll_ends, NULL, (void *)(intptr_t)++poll_number);
 }
 
 static void
@@ -682,7 +680,8 @@ arrive(struct room *r, int64_t shipment, const char *type, json_t *content)
 }
 
 static void
-serve_send(struct exchange *x, struct room *r, char part[PARTS][PART], const char *path, json_t *body)
+serve_send(
+    struct exchange *x, struct room *r, char part[PARTS][PART], const char *path, json_t *body)
 {
 	json_t *known = txn_known(path);
 	const char *event;
@@ -756,8 +755,7 @@ serve_messages(struct exchange *x, const struct room *r, const char *path)
 	}
 	answer = json_pack("{s:s,s:o}", "start", "p", "chunk", chunk);
 	if (i > 0 && r->at[i - 1] > end)
-		json_object_set_new(
-		    answer, "end", json_sprintf("p%lld", (long long)r->at[i]));
+		json_object_set_new(answer, "end", json_sprintf("p%lld", (long long)r->at[i]));
 	reply(x, 200, answer);
 }
 
@@ -813,7 +811,8 @@ serve_login(struct exchange *x, const json_t *body)
 		logins_ms -= 300000;
 		exchange_retry_after(x, 300);
 		reply(x, 429,
-		    json_pack("{s:s,s:i}", "errcode", "M_LIMIT_EXCEEDED", "retry_after_ms", 300000));
+		    json_pack(
+			"{s:s,s:i}", "errcode", "M_LIMIT_EXCEEDED", "retry_after_ms", 300000));
 		return;
 	}
 	if (!same) {
@@ -859,8 +858,7 @@ allowed(struct exchange *x, const char *shown)
 	}
 	if (token[0] && !strcmp(shown, token))
 		return true;
-	reply(x, 401,
-	    json_pack("{s:s,s:b}", "errcode", "M_UNKNOWN_TOKEN", "soft_logout", !hard));
+	reply(x, 401, json_pack("{s:s,s:b}", "errcode", "M_UNKNOWN_TOKEN", "soft_logout", !hard));
 	return false;
 }
 
@@ -911,8 +909,8 @@ slow_down(struct exchange *x)
 	if (chance(500000))
 		exchange_retry_after(x, after_s);
 	reply(x, 429,
-	    json_pack("{s:s,s:i}", "errcode", "M_LIMIT_EXCEEDED", "retry_after_ms",
-		after_s * 1000));
+	    json_pack(
+		"{s:s,s:i}", "errcode", "M_LIMIT_EXCEEDED", "retry_after_ms", after_s * 1000));
 }
 
 static void

@@ -51,11 +51,12 @@ static const char *const attacks[] = {"/start j_AAAAAAAAAAAAAAAAAAAAAA", "/start
     "/link k_AAAAAAAAAAAAAAAAAAAAAA", "/check 999999999999999999999", "/check -1", "/role",
     "/start e_1", "/start o_", "\u202e\u202d\u2067\u2066 evil \u2069\u2069\u2069\u2069",
     "\u2069\u2069\u2069 out of the isolate", "<a href=\"tg://user?id=1\">x</a>", "{name} {n} %s%n",
-    "' OR 1=1; DROP TABLE person; --", "../../etc/passwd", "\xf0\x9f\x8f\xb4\xe2\x80\x8d\xe2\x98\xa0",
-    "/announce\n/announce", "/oracle", "/audit", "/start " SIM_CANARY};
+    "' OR 1=1; DROP TABLE person; --", "../../etc/passwd",
+    "\xf0\x9f\x8f\xb4\xe2\x80\x8d\xe2\x98\xa0", "/announce\n/announce", "/oracle", "/audit",
+    "/start " SIM_CANARY};
 
-static const char *const in_groups[] = {"/events@sim_bot", "/podcast@sim_bot", "/profile@sim_bot",
-    "/start@sim_bot", "What a day"};
+static const char *const in_groups[] = {
+    "/events@sim_bot", "/podcast@sim_bot", "/profile@sim_bot", "/start@sim_bot", "What a day"};
 static const char *const joining[] = {"#1", NULL};
 static const char *const sleeping[] = {"#1", "/match", "#1", NULL};
 static const char *const linking[] = {"/link", "#1", NULL};
@@ -476,10 +477,9 @@ people_received(int64_t chat, int64_t message, const char *text, const char *con
 		remember(h, message, buttons, button_count);
 	see_code(h, text);
 	/* What nobody asked for is often answered, some hours later. */
-	if (sim.now_ms - h->last_act_ms > WAITS_MS && !was_edited && !h->hostile &&
-	    chance(700000))
-		agenda_add(sim.now_ms + 60000 + dice_below(5 * 3600 * 1000), false, answer_push, NULL,
-		    h);
+	if (sim.now_ms - h->last_act_ms > WAITS_MS && !was_edited && !h->hostile && chance(700000))
+		agenda_add(
+		    sim.now_ms + 60000 + dice_below(5 * 3600 * 1000), false, answer_push, NULL, h);
 }
 
 /* ---- the world's beginning ---- */
@@ -563,7 +563,8 @@ people_all_heard(void)
 
 	for (int i = 0; i < count; i++)
 		if (humans[i].said_something && reachable(&humans[i]) && silent-- <= 0)
-			violated("%lld said something and got no answer", (long long)humans[i].chat);
+			violated(
+			    "%lld said something and got no answer", (long long)humans[i].chat);
 }
 
 void

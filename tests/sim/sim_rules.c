@@ -54,8 +54,7 @@ rules_begin(void)
 	result_count = 0;
 }
 
-static bool
-is_push(enum class class)
+static bool is_push(enum class class)
 {
 	return class == CLASS_MATCH || class == CLASS_REMINDER || class == CLASS_ANNOUNCEMENT ||
 	       class == CLASS_URGENT;
@@ -86,7 +85,8 @@ look_result(int64_t id, const struct shipment *s)
 {
 	struct arena *arena;
 	const char *text;
-	struct result new = {sim.now_ms, "", db_number(sim.db, &is_done, V(id), -1), 14695981039346656037u};
+	struct result new = {
+	    sim.now_ms, "", db_number(sim.db, &is_done, V(id), -1), 14695981039346656037u};
 
 	if (s->op != OP_SEND || s->class != CLASS_MATCH || s->set || s->repeated || !s->card ||
 	    s->card->choices)
@@ -143,7 +143,8 @@ look_first_line(int64_t shipment, const char *text)
 		read = line + sizeof("שלום ") - 1;
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		if (strstr(read, never[i]))
-			violated("the first line of class %d says %s: %.80s", class, never[i], line);
+			violated(
+			    "the first line of class %d says %s: %.80s", class, never[i], line);
 }
 
 /* 10: what is inserted is isolated, every isolate ends, no hole of a sentence stays open, and no

@@ -444,8 +444,9 @@ alarm_of_a_job_that_fails(void **state)
 static void
 stuck(struct turn *t, void *ctx)
 {
-	static struct sql put = {"INSERT OR REPLACE INTO meeting_round(id, opened, state, pass, at, ends)"
-				 " VALUES(1, ?1, ?2, 1, ?1, ?1)"};
+	static struct sql put = {
+	    "INSERT OR REPLACE INTO meeting_round(id, opened, state, pass, at, ends)"
+	    " VALUES(1, ?1, ?2, 1, ?1, ?1)"};
 
 	db_run(t->db, &put, V(t->now, *(int64_t *)ctx));
 }

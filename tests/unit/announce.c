@@ -100,12 +100,14 @@ announce_linked_account_is_no_second_person_for_the_digest(void **state)
 		world_presses(w, "twin", looks(w, "twin"), 1);
 		hands_in(w, "#1");
 		world_presses(w, "dana", looks(w, "dana"), 1);
-		assert_int_equal(world_number(w, "SELECT count(*) FROM announcement WHERE state = 1"), 2);
+		assert_int_equal(
+		    world_number(w, "SELECT count(*) FROM announcement WHERE state = 1"), 2);
 		if (linked)
 			assert_true(engine_turn(w->engine, merge_turn, NULL));
 		world_pass(w, 8 * DAY);
 		assert_true(announced(w) > 0);
-		assert_int_equal(world_number(w, "SELECT state FROM announcement WHERE id = 1"), linked ? 1 : 4);
+		assert_int_equal(
+		    world_number(w, "SELECT state FROM announcement WHERE id = 1"), linked ? 1 : 4);
 		assert_int_equal(world_number(w, "SELECT state FROM announcement WHERE id = 2"), 4);
 		world_free(w);
 	}
@@ -364,16 +366,15 @@ fetched(struct world *w, const char *path)
 
 	for (int i = w->count - 1; i >= 0; i--)
 		if (w->sent[i].op == OP_FETCH) {
-			world_event(w,
-			    (struct event){.kind = EVENT_FETCHED,
-				.where = "cora",
-				.media = {.kind = MEDIA_PICTURE,
-				    .handle = "h",
-				    .bytes = (int64_t)length,
-				    .duration_s = -1,
-				    .content = bytes,
-				    .failed = !bytes,
-				    .asked_by = w->sent[i].id}});
+			world_event(w, (struct event){.kind = EVENT_FETCHED,
+					   .where = "cora",
+					   .media = {.kind = MEDIA_PICTURE,
+					       .handle = "h",
+					       .bytes = (int64_t)length,
+					       .duration_s = -1,
+					       .content = bytes,
+					       .failed = !bytes,
+					       .asked_by = w->sent[i].id}});
 			break;
 		}
 	world_settle(w);
@@ -404,8 +405,8 @@ announce_picture_goes_up_once_and_then_to_everybody(void **state)
 	assert_true(engine_turn(w->engine, all_consent_turn, NULL));
 	TYPES(w, "cora", "/announce", "#10", "The bus", "#1", "#1", "#1");
 	sends_file(w, "tests/fuzz/corpus/strip/small.jpg");
-	assert_int_equal(world_number(w, "SELECT count(*) FROM enclosed WHERE content IS NOT NULL"),
-	    1);
+	assert_int_equal(
+	    world_number(w, "SELECT count(*) FROM enclosed WHERE content IS NOT NULL"), 1);
 	TYPES(w, "cora", "#1", "#3", "#1");
 	assert_int_equal(world_number(w, "SELECT count(*) FROM enclosed"), 0);
 	assert_int_equal(
@@ -419,12 +420,14 @@ announce_picture_goes_up_once_and_then_to_everybody(void **state)
 	/* All wait for the one that takes it up. */
 	assert_int_equal(announced(w), 0);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE post = 1 AND state"
-					 " IN (0, 1, 2)"), 1);
+					 " IN (0, 1, 2)"),
+	    1);
 	w->fate = (struct outcome){.fate = FATE_SENT, .file_id = "F1"};
 	world_land(w, w->fate);
 	world_pass(w, 60);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE post = 1 AND state"
-					 " = 2"), 4);
+					 " = 2"),
+	    4);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM uploaded WHERE key = 'post.1'"), 1);
 	world_free(w);
 }

@@ -245,9 +245,12 @@ announce_says_who_is_left_out_and_the_time_before_approval(void **state)
 	world_pass(w, 120);
 	assert_int_equal(announced(w), 1);
 	/* cora, dana and twin said no word either; the report gives the same reasons */
-	assert_int_equal(world_number(w, "SELECT n FROM post_count WHERE state = 9 AND reason = 1"), 4);
-	assert_int_equal(world_number(w, "SELECT n FROM post_count WHERE state = 9 AND reason = 2"), 1);
-	assert_int_equal(world_number(w, "SELECT n FROM post_count WHERE state = 9 AND reason = 3"), 1);
+	assert_int_equal(
+	    world_number(w, "SELECT n FROM post_count WHERE state = 9 AND reason = 1"), 4);
+	assert_int_equal(
+	    world_number(w, "SELECT n FROM post_count WHERE state = 9 AND reason = 2"), 1);
+	assert_int_equal(
+	    world_number(w, "SELECT n FROM post_count WHERE state = 9 AND reason = 3"), 1);
 	world_free(w);
 }
 
@@ -278,7 +281,8 @@ announce_recall_after_the_networks_limit_says_what_stays(void **state)
 	world_pass(w, 60);
 	assert_true(says(world_last(w, "cora"), "could not be taken back"));
 	assert_true(says(world_last(w, "cora"), "48 hours"));
-	assert_int_equal(world_number(w, "SELECT sum(n) FROM post_count WHERE post = 2 AND state = 3"), 1);
+	assert_int_equal(
+	    world_number(w, "SELECT sum(n) FROM post_count WHERE post = 2 AND state = 3"), 1);
 	world_free(w);
 }
 
@@ -389,8 +393,9 @@ announce_obeys_a_networks_silence_over_restarts(void **state)
 	w->fate.fate = (enum fate)HOLD;
 	world_pass(w, 40);
 	assert_true(announced(w) > 0 && announced(w) < MANY);
-	world_land(w, (struct outcome){
-			  .fate = FATE_LATER, .after_ms = SILENCE_S * 1000LL, .whole_network = true});
+	world_land(
+	    w, (struct outcome){
+		   .fate = FATE_LATER, .after_ms = SILENCE_S * 1000LL, .whole_network = true});
 	engine_tick(w->engine);
 	before = w->count;
 	w->fate.fate = FATE_SENT;

@@ -77,8 +77,8 @@ types(struct world *w, const char *who, const char *const *lines)
 WORLD_UNUSED static void
 hands_in(struct world *w, const char *when)
 {
-	TYPES(w, "cora", "/announce", "#10", "The *bus* leaves at 8", "#1", "#1", "#1", "#1",
-	    when, "#1");
+	TYPES(w, "cora", "/announce", "#10", "The *bus* leaves at 8", "#1", "#1", "#1", "#1", when,
+	    "#1");
 }
 
 WORLD_UNUSED static int

@@ -75,9 +75,9 @@ arena_memory_settles_and_everything_works_on(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(arena_gives_zeroed_memory_again_after_forgetting),
-	cmocka_unit_test(arena_buf_leaves_out_what_does_not_fit),
-	cmocka_unit_test(arena_memory_settles_and_everything_works_on),
+    cmocka_unit_test(arena_gives_zeroed_memory_again_after_forgetting),
+    cmocka_unit_test(arena_buf_leaves_out_what_does_not_fit),
+    cmocka_unit_test(arena_memory_settles_and_everything_works_on),
 };
 
 UNIT_RUN(tests)

@@ -156,9 +156,11 @@ conf_names_line_and_expectation(void **state)
 static void
 conf_hours_and_places_are_whole(void **state)
 {
-	static const char *const hours[] = {"25:00-08:00", "21:00", "21:00-08:60", "21-8", "21:00-08:00x",
-	    "-1:00-08:00", "21:0 -08:00", "21: 5-08:00", "21:000-08:00", "+1:00-08:00", "", "night"};
-	static const char *const places[] = {"telegram", "telegram:", ":5", "Telegram:5", "telegram: 5"};
+	static const char *const hours[] = {"25:00-08:00", "21:00", "21:00-08:60", "21-8",
+	    "21:00-08:00x", "-1:00-08:00", "21:0 -08:00", "21: 5-08:00", "21:000-08:00",
+	    "+1:00-08:00", "", "night"};
+	static const char *const places[] = {
+	    "telegram", "telegram:", ":5", "Telegram:5", "telegram: 5"};
 	struct conf *c;
 	char text[100];
 

@@ -65,8 +65,8 @@ static void
 egress_list_refuses_what_is_no_host(void **state)
 {
 	static const char *const wrong[] = {"", ":443", "a b", "*", "*.", "*.127.0.0.1", "a:0",
-	    "a:65536", "a:1x", "a:-1", "a:", "[::1", "[a]:1", "::1", "a/b", "https://a", "*.localhost",
-	    "u@a", ".a", "a\n"};
+	    "a:65536", "a:1x", "a:-1", "a:", "[::1", "[a]:1", "::1", "a/b", "https://a",
+	    "*.localhost", "u@a", ".a", "a\n"};
 	struct hosts *h = hosts_new();
 
 	(void)state;
@@ -321,7 +321,10 @@ egress_refuses_a_name_that_resolves_inside(void **state)
 	(void)state;
 	/* "2130706433" and "0x7f.1" are 127.0.0.1 for getaddrinfo(), and no address in a list. */
 	assert_null(hosts_allow(w->hosts, "2130706433:80", false, 0));
-	memcpy(odd, "\5\1\0\5\1\0\3\12" "2130706433\0\120", 20);
+	memcpy(odd,
+	    "\5\1\0\5\1\0\3\12"
+	    "2130706433\0\120",
+	    20);
 	say(fd, odd, 20);
 	assert_int_equal(hear(w, fd, b, 12, PATIENCE_MS), 12);
 	assert_int_equal(b[3], SOCKS_NOT_ALLOWED);
@@ -363,8 +366,8 @@ egress_survives_any_bytes(void **state)
 static void
 egress_slow_and_silent_clients_are_ended(void **state)
 {
-	struct world *w = world_new(&(struct egress_limits){
-	    .handshake_ms = 60, .idle_ms = 150, .half_ms = 60});
+	struct world *w =
+	    world_new(&(struct egress_limits){.handshake_ms = 60, .idle_ms = 150, .half_ms = 60});
 	int silent = client(w), slow = client(w), idle = client(w), half = client(w), server;
 	char b[4];
 

@@ -743,7 +743,8 @@ engine_silence_gives_back_what_was_not_handed_over(void **state)
 	struct world *w = ten_answers();
 
 	(void)state;
-	world_land(w, (struct outcome){.fate = FATE_LATER, .after_ms = 3600000, .whole_network = true});
+	world_land(
+	    w, (struct outcome){.fate = FATE_LATER, .after_ms = 3600000, .whole_network = true});
 	world_settle(w);
 	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 0"), 10);
 	world_crash(w);

@@ -134,8 +134,11 @@ static const struct job probe_jobs[] = {
     {.name = "probe.never", .run = never},
     {0},
 };
-static const struct feature feature_probe = {
-    .name = "probe", .commands = probe_commands, .jobs = probe_jobs, .flows = probe_flows, .works = probe_works};
+static const struct feature feature_probe = {.name = "probe",
+    .commands = probe_commands,
+    .jobs = probe_jobs,
+    .flows = probe_flows,
+    .works = probe_works};
 
 #define FEATURE(name) extern const struct feature feature_##name;
 #include "feature_list.h"
@@ -479,11 +482,10 @@ engine_failed_job_is_tried_again_with_growing_pauses(void **state)
 static void
 came_late(struct world *w, const char *who, const char *text, int64_t ago_s)
 {
-	world_event(w,
-	    (struct event){.kind = EVENT_MESSAGE,
-		.who = who,
-		.text = text,
-		.sent_s = w->now_ms / 1000 - ago_s});
+	world_event(w, (struct event){.kind = EVENT_MESSAGE,
+			   .who = who,
+			   .text = text,
+			   .sent_s = w->now_ms / 1000 - ago_s});
 	world_settle(w);
 }
 

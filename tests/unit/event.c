@@ -292,9 +292,9 @@ static void
 event_race_in_one_breath(void **state)
 {
 	struct world *w = peopled("", 3 * A_BATCH);
-	int64_t event = make(w, (struct made){.zone = "Asia/Jerusalem",
-				    .wall = "2026-11-20T19:00:00",
-				    .capacity = A_BATCH + 1});
+	int64_t event = make(w,
+	    (struct made){
+		.zone = "Asia/Jerusalem", .wall = "2026-11-20T19:00:00", .capacity = A_BATCH + 1});
 
 	(void)state;
 	for (int64_t first = 1; first < 3 * A_BATCH; first += A_BATCH)
@@ -303,8 +303,9 @@ event_race_in_one_breath(void **state)
 	assert_int_equal(ask(w, &count_sql, event, RSVP_WAITING), 2 * A_BATCH - 1);
 	assert_int_equal(
 	    world_number(w, "SELECT max(person) FROM rsvp WHERE answer = 4"), A_BATCH + 1);
-	assert_int_equal(world_number(w, "SELECT count(*) FROM rsvp a JOIN rsvp b ON a.answer = 2"
-					 " AND b.answer = 2 AND a.person < b.person AND a.line >= b.line"),
+	assert_int_equal(
+	    world_number(w, "SELECT count(*) FROM rsvp a JOIN rsvp b ON a.answer = 2"
+			    " AND b.answer = 2 AND a.person < b.person AND a.line >= b.line"),
 	    0);
 	world_free(w);
 }

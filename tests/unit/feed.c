@@ -760,8 +760,7 @@ item_differs(const json_t *expected, const struct feed_item *i)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)expected, key, value)
-	{
+	json_object_foreach((json_t *)expected, key, value) {
 		bool ok = false;
 
 		if (!strcmp(key, "title"))
@@ -796,8 +795,7 @@ feed_differs(const json_t *expected, const struct feed *f)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)expected, key, value)
-	{
+	json_object_foreach((json_t *)expected, key, value) {
 		bool ok = false;
 
 		if (!strcmp(key, "title"))
@@ -865,8 +863,7 @@ header(const json_t *c, const char *name)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(json_object_get(c, "http_headers"), key, value)
-	{
+	json_object_foreach(json_object_get(c, "http_headers"), key, value) {
 		if (strcasecmp(key, name) == 0)
 			return json_string_value(value);
 	}
@@ -1131,8 +1128,7 @@ feed_names_each_of_a_series_once(void **state)
 		assert_int_equal(f->count, json_integer_value(json_object_get(c, "n_items")));
 		n = seen_new(&seen, f, names, sizeof(names));
 		assert_int_equal(n, json_array_size(fresh));
-		json_array_foreach(fresh, i, guid)
-		{
+		json_array_foreach(fresh, i, guid) {
 			assert_non_null(strstr(names, json_string_value(guid)));
 		}
 		assert_int_equal(feed_newest(f, 0)->published_s,

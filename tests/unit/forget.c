@@ -40,7 +40,8 @@ struct maker {
 	struct arena *arena;
 	int64_t person;
 	struct blob slot;
-	bool plain; /* zeros, and nobody where nobody may stand: for tables with rules of their own */
+	bool
+	    plain; /* zeros, and nobody where nobody may stand: for tables with rules of their own */
 	struct made_row rows[TABLES];
 	int count, texts;
 	char text[BLOBS][96]; /* every canary that was sealed or written */
@@ -85,7 +86,8 @@ static const char *
 parent_of(struct maker *m, const char *table, const char *column)
 {
 	static char keys[16][3][64];
-	int n = list(m->db, "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?)", table, keys, 16);
+	int n = list(
+	    m->db, "SELECT \"from\", \"table\" FROM pragma_foreign_key_list(?)", table, keys, 16);
 
 	for (int i = 0; i < n; i++)
 		if (!strcmp(keys[i][0], column))
@@ -101,8 +103,8 @@ sealed_canary(struct maker *m, const char *table, const char *column)
 
 	snprintf(text, sizeof(m->text[0]), CANARY " %s.%s", table, column);
 	snprintf(purpose, sizeof(purpose), "%s.%s", table, column);
-	box = seal_box(m->w->seal, m->arena, m->slot, m->person, purpose,
-	    (struct blob){text, strlen(text)});
+	box = seal_box(
+	    m->w->seal, m->arena, m->slot, m->person, purpose, (struct blob){text, strlen(text)});
 	m->blobs[m->blob_count++] = box;
 	return box;
 }
@@ -134,7 +136,8 @@ bind_value(struct maker *m, sqlite3_stmt *s, int at, const char *table, char col
 	} else if (!strcmp(column[1], "TEXT")) {
 		snprintf(m->text[m->texts], sizeof(m->text[0]), CANARY " %s.%s", table, column[0]);
 		sqlite3_bind_text(s, at,
-		    c && c->eraser == WITH_PERSON ? m->text[m->texts++] : "ours", -1, SQLITE_TRANSIENT);
+		    c && c->eraser == WITH_PERSON ? m->text[m->texts++] : "ours", -1,
+		    SQLITE_TRANSIENT);
 	} else if (strcmp(column[2], "1")) {
 		sqlite3_bind_int64(s, at, 1);
 	} else {
@@ -147,7 +150,8 @@ is_personal(const char *table)
 {
 	for (const struct schema *const *s = engine_schemas(features); *s; s++)
 		for (const struct column *c = (*s)->columns; c->name; c++)
-			if (!strncmp(c->name, table, strlen(table)) && c->name[strlen(table)] == '.' &&
+			if (!strncmp(c->name, table, strlen(table)) &&
+			    c->name[strlen(table)] == '.' &&
 			    (c->eraser == WITH_PERSON || c->eraser == KEY_GONE))
 				return true;
 	return false;
@@ -205,9 +209,11 @@ rows_make(struct maker *m, struct world *w, int64_t person)
 	int n;
 
 	*m = (struct maker){.w = w, .arena = arena_new(), .person = person};
-	assert_int_equal(sqlite3_open_v2(w->path, &m->db, SQLITE_OPEN_READWRITE, "scrub"), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_open_v2(w->path, &m->db, SQLITE_OPEN_READWRITE, "scrub"), SQLITE_OK);
 	sqlite3_exec(m->db, "PRAGMA secure_delete = ON", NULL, NULL, NULL);
-	assert_int_equal(sqlite3_prepare_v2(m->db, "SELECT slot FROM person WHERE id = ?", -1, &s, NULL),
+	assert_int_equal(
+	    sqlite3_prepare_v2(m->db, "SELECT slot FROM person WHERE id = ?", -1, &s, NULL),
 	    SQLITE_OK);
 	sqlite3_bind_int64(s, 1, person);
 	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
@@ -270,7 +276,8 @@ in_files(struct world *w, const void *what, size_t length)
 
 		snprintf(path, sizeof(path), "%s%s", w->path, ends[i]);
 		bytes = unit_read(path, &size);
-		for (at = bytes; at && (at = memmem(at, size - (size_t)(at - bytes), what, length)); at++)
+		for (at = bytes; at && (at = memmem(at, size - (size_t)(at - bytes), what, length));
+		     at++)
 			n++;
 		free(bytes);
 	}
@@ -298,13 +305,15 @@ forget_export_delete_rescan_is_nothing(void **state)
 	world_settle(w);
 	for (int i = 0; i < m->blob_count; i++)
 		if (in_files(w, m->blobs[i].bytes, m->blobs[i].length)) {
-			printf("# a blob of the person is left, number %d of %d\n", i, m->blob_count);
+			printf(
+			    "# a blob of the person is left, number %d of %d\n", i, m->blob_count);
 			left++;
 		}
 	if (in_files(w, CANARY, strlen(CANARY)))
 		printf("# %d words of the person are left\n", in_files(w, CANARY, strlen(CANARY)));
 	left += in_files(w, CANARY, strlen(CANARY));
-	printf("# %d tables keep something of a person; %d texts and %d blobs were there, %d are left\n",
+	printf(
+	    "# %d tables keep something of a person; %d texts and %d blobs were there, %d are left\n",
 	    personal, m->texts, m->blob_count, left);
 	assert_true(personal > 25 && m->blob_count > 10);
 	assert_int_equal(left, 0);
@@ -348,8 +357,8 @@ ends_by_time(const char *table)
 {
 	for (const struct schema *const *s = engine_schemas(features); *s; s++)
 		for (const struct column *c = (*s)->columns; c->name; c++)
-			if (!strncmp(c->name, table, strlen(table)) && c->name[strlen(table)] == '.' &&
-			    c->eraser == AFTER_RETENTION)
+			if (!strncmp(c->name, table, strlen(table)) &&
+			    c->name[strlen(table)] == '.' && c->eraser == AFTER_RETENTION)
 				return true;
 	return false;
 }
@@ -359,11 +368,11 @@ static bool
 stays_for_a_reason(const char *table)
 {
 	static const char *const all[] = {
-	    "delivery",						   /* with its post, which is open */
+	    "delivery", /* with its post, which is open */
 	    "introduction", "introduction_person", "round_member", /* until the next round */
-	    "audit",						   /* the newest: the chain hangs on it */
-	    "report",						   /* somebody is banned by it */
-	    "survey_text",					   /* its survey is open */
+	    "audit",	   /* the newest: the chain hangs on it */
+	    "report",	   /* somebody is banned by it */
+	    "survey_text", /* its survey is open */
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
@@ -394,7 +403,8 @@ forget_what_a_retention_ends_is_gone(void **state)
 	m->person = 2;
 	assert_true(engine_turn(w->engine, member_turn, &m->person));
 	rows_make(m, w, 2);
-	assert_int_equal(sqlite3_open_v2(w->path, &m->db, SQLITE_OPEN_READWRITE, "scrub"), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_open_v2(w->path, &m->db, SQLITE_OPEN_READWRITE, "scrub"), SQLITE_OK);
 	n = list(m->db,
 	    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
 	    " AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'person' ORDER BY name",
@@ -486,7 +496,8 @@ static void
 forget_list_is_pruned_and_keeps_its_number(void **state)
 {
 	char path[] = "build/forget-list-XXXXXX";
-	struct erased e[3] = {{.serial = 5, .day = 100}, {.serial = 6, .day = 200}, {.serial = 7, .day = 50}};
+	struct erased e[3] = {
+	    {.serial = 5, .day = 100}, {.serial = 6, .day = 200}, {.serial = 7, .day = 50}};
 	int fd = mkstemp(path), n = 0;
 
 	(void)state;
@@ -644,8 +655,9 @@ forget_leaves_no_copy_on_the_raw_device(void **state)
 	assert_true(device_begin());
 	without = life_on_a_device("unix", &before, &blobs);
 	device_end();
-	printf("# raw ext4 device, %d secrets of one person: %d copies after /forgetme; the control without "
-	       "the scrubbing layer %d\n",
+	printf(
+	    "# raw ext4 device, %d secrets of one person: %d copies after /forgetme; the control without "
+	    "the scrubbing layer %d\n",
 	    blobs, with, without);
 	assert_int_equal(with, 0);
 	assert_true(without > 0);

@@ -896,7 +896,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(matrix_crypto_relations_stay_outside),
     cmocka_unit_test(matrix_crypto_invited_only_where_history_says),
     cmocka_unit_test(matrix_crypto_forgets_who_is_erased),
-	    cmocka_unit_test(matrix_crypto_greets_who_was_forgotten),
+    cmocka_unit_test(matrix_crypto_greets_who_was_forgotten),
     cmocka_unit_test(matrix_crypto_content_that_cannot_be_sent),
     cmocka_unit_test(matrix_crypto_server_down_for_a_while),
 };

@@ -421,8 +421,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(
 	matrix_body_has_allowed_tags_only_and_is_whole_without, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_writes_commands_as_they_are_typed, make, clear),
-    cmocka_unit_test_setup_teardown(
-	matrix_body_says_when_a_number_would_be_an_answer, make, clear),
+    cmocka_unit_test_setup_teardown(matrix_body_says_when_a_number_would_be_an_answer, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_links_only_to_the_web, make, clear),
     cmocka_unit_test_setup_teardown(matrix_body_of_an_edit_holds_both, make, clear),
     cmocka_unit_test_setup_teardown(matrix_file_opens_what_was_sealed, make, clear),

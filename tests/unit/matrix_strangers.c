@@ -67,9 +67,10 @@ write_as_new_device(struct pair *p, const char *user)
 	session = matrix_olm_begin(olm, eve_key, ours, text_of(one, "key"));
 	body = matrix_olm_encrypt(&session, eve_key, "{}", &type);
 	json_object_set_new(p->w.boxes, box_name(BOT, "BOTDEV"),
-	    json_pack("[{s:s,s:s,s:{s:s,s:s,s:{s:{s:i,s:s}}}}]", "type", "m.room.encrypted", "sender",
-		user, "content", "algorithm", "m.olm.v1.curve25519-aes-sha2", "sender_key",
-		matrix_olm_curve(olm), "ciphertext", ours, "type", type, "body", body));
+	    json_pack("[{s:s,s:s,s:{s:s,s:s,s:{s:{s:i,s:s}}}}]", "type", "m.room.encrypted",
+		"sender", user, "content", "algorithm", "m.olm.v1.curve25519-aes-sha2",
+		"sender_key", matrix_olm_curve(olm), "ciphertext", ours, "type", type, "body",
+		body));
 	client_sync(&p->bot);
 	free(session);
 	free(body);

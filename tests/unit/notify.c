@@ -21,7 +21,8 @@ reader(const char *path)
 	else
 		unlink(path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at,
-			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))), 0);
+			     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))),
+	    0);
 	setenv("NOTIFY_SOCKET", path, 1);
 	return fd;
 }

@@ -62,8 +62,8 @@ pace_is_never_above_the_limit_and_hardly_below(void **state)
 
 		n->transport = &t;
 		rate = send_all(n, loops[i].late_ms, loops[i].slow_ms);
-		printf("# late %d ms, slow %d ms: %.1f %% used, busiest second %d\n", loops[i].late_ms,
-		    loops[i].slow_ms, 100 * rate / LIMIT, busiest_second());
+		printf("# late %d ms, slow %d ms: %.1f %% used, busiest second %d\n",
+		    loops[i].late_ms, loops[i].slow_ms, 100 * rate / LIMIT, busiest_second());
 		assert_true(busiest_second() <= LIMIT);
 		assert_true(loops[i].late_ms > 10 || loops[i].slow_ms > 10 || rate >= 0.97 * LIMIT);
 		free(n);

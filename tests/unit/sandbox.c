@@ -36,9 +36,8 @@ listener(uint16_t *port)
 static bool
 can_connect(uint16_t port)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET,
-	    .sin_addr = {htonl(INADDR_LOOPBACK)},
-	    .sin_port = htons(port)};
+	struct sockaddr_in in = {
+	    .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons(port)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool good = connect(fd, (struct sockaddr *)&in, sizeof(in)) == 0;
 
@@ -144,10 +143,10 @@ confined(bool files, int (*fn)(int abi))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
 }
 
-#define MUST(number, holds)                                                                        \
-	do {                                                                                       \
-		if (!(holds))                                                                      \
-			return number;                                                             \
+#define MUST(number, holds) \
+	do { \
+		if (!(holds)) \
+			return number; \
 	} while (0)
 
 static int

@@ -47,7 +47,8 @@ statement_seen(void *ctx, struct sql *sql)
 static void
 schema_declares_every_column(void **state)
 {
-	struct db_options options = {.path = "build/schema-test.db", .schemas = engine_schemas(features)};
+	struct db_options options = {
+	    .path = "build/schema-test.db", .schemas = engine_schemas(features)};
 	struct db *db;
 	char *why = NULL;
 

@@ -489,8 +489,8 @@ telegram_poll_sets_one_poisoned_update_aside(void **state)
 	for (int tries = 0; tries < 3; tries++) {
 		assert_true(poll_says("\"limit\":1,"));
 		assert_int_equal(seen.batches, 0);
-		reply(
-		    "getUpdates", 200, "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
+		reply("getUpdates", 200,
+		    "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
 		if (tries < 2)
 			pass(4000);
 	}
@@ -535,8 +535,8 @@ telegram_poll_loses_nothing_to_a_reply_that_was_cut(void **state)
 	(void)state;
 	start("42:5");
 	for (int i = 0; i < 2; i++) {
-		reply(
-		    "getUpdates", 200, "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
+		reply("getUpdates", 200,
+		    "{\"ok\":true,\"result\":[{\"update_id\":5,\"message\":{\"te");
 		pass(20000);
 	}
 	reply("getUpdates", 200, UPDATES(UPDATE(5, "whole")));
@@ -760,7 +760,8 @@ telegram_send_reads_limits_of_any_form(void **state)
 	} forms[] = {
 	    {"{\"ok\":false,\"error_code\":429,\"description\":\"Too Many Requests: retry after 17\"}",
 		17000},
-	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":\"10072\"}}", 10072000},
+	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":\"10072\"}}",
+		10072000},
 	    {"{\"ok\":false,\"error_code\":429,\"parameters\":{\"retry_after\":"
 	     "999999999999999999999999}}",
 		7 * 86400 * 1000LL},

@@ -515,17 +515,20 @@ telegram_body_has_buttons_that_are_taken(void **state)
 	json_t *body, *rows;
 
 	(void)state;
-	card.choices = choice("a\xff" "b", NULL, false,
+	card.choices = choice("a\xff"
+			      "b",
+	    NULL, false,
 	    choice("\u202e\u2066 \u2069", NULL, false, choice("two\nlines", NULL, false, NULL)));
 	body = body_of(&s);
 	rows = json_object_get(json_object_get(body, "reply_markup"), "inline_keyboard");
 	assert_int_equal(json_array_size(rows), 3);
 	for (size_t i = 0; i < 3; i++) {
-		static const char *const labels[] = {"a\ufffd" "b", "…", "two lines"};
+		static const char *const labels[] = {"a\ufffd"
+						     "b",
+		    "…", "two lines"};
 
-		assert_string_equal(
-		    json_string_value(json_object_get(
-			json_array_get(json_array_get(rows, i), 0), "text")),
+		assert_string_equal(json_string_value(json_object_get(
+					json_array_get(json_array_get(rows, i), 0), "text")),
 		    labels[i]);
 	}
 	json_decref(body);

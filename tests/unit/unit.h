@@ -13,17 +13,17 @@
 #include <cmocka.h>
 
 /* The last line of a test file, over its table of cmocka_unit_test(feature_what_holds). */
-#define UNIT_RUN(tests)                                                                            \
-	int main(void)                                                                             \
-	{                                                                                          \
-		char pattern[128];                                                                 \
-		const char *only = getenv("ONLY");                                                 \
-		cmocka_set_message_output(CM_OUTPUT_TAP);                                          \
-		if (only && *only) {                                                               \
-			snprintf(pattern, sizeof(pattern), "*%s*", only);                          \
-			cmocka_set_test_filter(pattern);                                           \
-		}                                                                                  \
-		return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL);                   \
+#define UNIT_RUN(tests) \
+	int main(void) \
+	{ \
+		char pattern[128]; \
+		const char *only = getenv("ONLY"); \
+		cmocka_set_message_output(CM_OUTPUT_TAP); \
+		if (only && *only) { \
+			snprintf(pattern, sizeof(pattern), "*%s*", only); \
+			cmocka_set_test_filter(pattern); \
+		} \
+		return cmocka_run_group_tests_name(__FILE__, tests, NULL, NULL); \
 	}
 
 /* ../shared/data/NAME when it is there, else NULL: the caller then skip()s and says so. */

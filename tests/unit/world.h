@@ -59,8 +59,8 @@ struct world {
 	struct engine *engine;
 	int64_t now_ms;
 	struct sent sent[SENT_MOST];
-	int count;    /* of sent */
-	int reported; /* of those, told a fate */
+	int count;		   /* of sent */
+	int reported;		   /* of those, told a fate */
 	struct manifest *manifest; /* outlives a killed process */
 	bool power_lost;
 	int next_event;

@@ -326,8 +326,8 @@ check_row(struct zones *z, const json_t *row)
 	int right = 0;
 
 	if (!strcmp(kind, "utc_to_local")) {
-		json_object_foreach((json_t *)(uintptr_t)json_object_get(row, "local"), name, value)
-		{
+		json_object_foreach(
+		    (json_t *)(uintptr_t)json_object_get(row, "local"), name, value) {
 			struct zone_local local =
 			    zone_to_local(zone_find(z, name), json_integer_value(unix_s));
 			char text[CIVIL_TEXT + 16];
@@ -391,8 +391,7 @@ zone_agrees_on_every_change(void **state)
 	z = zones_open(NULL);
 	all = json_load_file(path, 0, NULL);
 	assert_non_null(all);
-	json_object_foreach(all, name, list)
-	{
+	json_object_foreach(all, name, list) {
 		char full[64];
 		const struct zone *zone;
 		int64_t at = seconds_of("2023-01-01");
