@@ -209,6 +209,14 @@ matrix_chore_has(struct matrix *m, enum matrix_chore_kind kind, const char *room
 	return find(m, kind, room) != NULL;
 }
 
+bool
+matrix_chore_tries(struct matrix *m, const char *room)
+{
+	const struct matrix_chore *c = find(m, MATRIX_CHORE_JOIN, room);
+
+	return c && *c->what == 'v';
+}
+
 void
 matrix_chore_untry(struct matrix *m, const char *room)
 {

@@ -241,6 +241,8 @@ struct matrix_invites {
 	int all, theirs, refused;
 };
 struct matrix_invites matrix_chore_count(struct matrix *m, const char *inviter);
+/* Whether we try to join that room, to which nobody invited us. */
+bool matrix_chore_tries(struct matrix *m, const char *room);
 /* No more tries to join a room to which nobody invited us. */
 void matrix_chore_untry(struct matrix *m, const char *room);
 bool matrix_chore_has(struct matrix *m, enum matrix_chore_kind kind, const char *room);

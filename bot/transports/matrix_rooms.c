@@ -343,8 +343,9 @@ matrix_rooms_joined(
 	size_t i;
 
 	(void)initial;
+	/* What is told of a room may overtake the answer to our entering it. */
 	if (!row)
-		row = json_object();
+		row = matrix_chore_tries(m, room) ? json_pack("{s:b}", "v", 1) : json_object();
 	take_summary(m, row, json_object_get(entry, "summary"));
 	row_put(m, room, row);
 	matrix_chore_drop(m, MATRIX_CHORE_JOIN, room);

@@ -212,7 +212,7 @@ class Homeserver(matrix_keys.Server):
             return
         status, answer, kind = 200, None, "application/json"
         headers = {}
-        if fault and fault not in ("after", "half"):
+        if fault and fault not in ("after", "half", "late"):
             status, answer, kind, headers = self.faulty(fault)
             if path.endswith("/sync") and fault.startswith("as:"):
                 token = json.loads(answer).get("next_batch")
@@ -224,6 +224,8 @@ class Homeserver(matrix_keys.Server):
         if fault == "after":
             h.close_connection = True
             return
+        if fault == "late":
+            time.sleep(0.5)  # others tell of it first
         if isinstance(answer, tuple):
             kind, payload = answer
         else:

@@ -257,6 +257,7 @@ def matrix_bot_is_led_nowhere_by_a_tombstone():
     limits, however many are named."""
     with World(encryption="off") as (s, b):
         room = s.dm("@eve:h")
+        s.fault("/join", "late", 1000)  # /sync tells of the room before the answer comes
         traps = [s.room("@mallory:h", "!trap%d:h" % n) for n in range(200)]
         s.public = set(traps)
         for trap in traps:
