@@ -128,7 +128,7 @@ load_libraries(void)
 
 		if (child == 0) {
 			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 1);
-			execl(bot_path, bot_path, "version", (char *)NULL);
+			execl(bot_path, bot_path, "--help", (char *)NULL);
 			_exit(127);
 		}
 		waitpid(child, NULL, 0);
