@@ -168,7 +168,6 @@ main(int argc, char **argv)
 
 	memory_for_json();
 	memory_for_icu();
-	memory_for_openssl();
 	status = read_words(&t, argc, argv);
 	if (status != EXIT_DONE)
 		return status;

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <jansson.h>
-#include <openssl/crypto.h>
 #include <sys/mman.h>
 #include <unicode/uclean.h>
 #include <unistd.h>
@@ -137,40 +136,6 @@ memory_for_icu(void)
 
 	u_setMemoryFunctions(NULL, icu_bytes, icu_resize, icu_free, &error);
 	assert(U_SUCCESS(error));
-}
-
-static void *
-openssl_bytes(size_t bytes, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return bytes ? memory_resize(NULL, bytes) : NULL;
-}
-
-static void *
-openssl_resize(void *old, size_t bytes, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	if (bytes)
-		return memory_resize(old, bytes);
-	free(old);
-	return NULL;
-}
-
-static void
-openssl_free(void *old, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(old);
-}
-
-void
-memory_for_openssl(void)
-{
-	/* Refused when a library's own start was earlier: then it is as it was. */
-	(void)CRYPTO_set_mem_functions(openssl_bytes, openssl_resize, openssl_free);
 }
 
 void

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/log.h"
 #include "http_lane.h"
 #include "loop_uv.h"
@@ -37,6 +39,40 @@ whole_path(const char *path)
 	return whole;
 }
 
+static void *
+openssl_bytes(size_t bytes, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return bytes ? memory_resize(NULL, bytes) : NULL;
+}
+
+static void *
+openssl_resize(void *old, size_t bytes, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (bytes)
+		return memory_resize(old, bytes);
+	free(old);
+	return NULL;
+}
+
+static void
+openssl_free(void *old, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(old);
+}
+
+void
+http_memory(void)
+{
+	/* Refused when a library's own start was earlier: then it is as it was. */
+	(void)CRYPTO_set_mem_functions(openssl_bytes, openssl_resize, openssl_free);
+}
+
 const char *
 http_library(void)
 {
@@ -48,6 +84,7 @@ http_new(struct loop *loop, const struct http_options *options)
 {
 	struct http *http = memory_new(sizeof(*http));
 
+	http_memory();
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		memory_exhausted();
 	http->loop = loop;

@@ -17,9 +17,6 @@ void memory_for_json(void);
 /* And for ICU, which passes over much of what it cannot allocate: a holy day would be missing, a date be
  * another, a letter be read wrongly. Before the first use of text. */
 void memory_for_icu(void);
-/* And for OpenSSL, which crashes when it is refused memory while it sets itself up. Before the first use of
- * it, or of libcurl. */
-void memory_for_openssl(void);
 /* The version of jansson. */
 const char *memory_json_library(void);
 

@@ -98,6 +98,9 @@ struct http_answer {
 
 /* The versions of the library below it and of those that it uses, TLS among them. */
 const char *http_library(void);
+/* From now on OpenSSL without memory ends the process too: it crashes when it is refused some while it
+ * sets itself up. http_new does it; it has no effect once OpenSSL was used. */
+void http_memory(void);
 /* options may be NULL. Never NULL; free it after its lanes and before the loop. */
 struct http *http_new(struct loop *loop, const struct http_options *options);
 void http_free(struct http *http);

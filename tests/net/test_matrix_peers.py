@@ -454,8 +454,8 @@ def matrix_peers_one_time_keys_run_out():
         assert s.wait(lambda: len(s.pools[BOT, "BOTDEV"]) >= 40, 30), "not topped up"
 
 
-def said_before_its_key(s):
-    """A word whose key did not come yet: nothing is answered. The peer, and what is held back."""
+def held_back(s):
+    """A peer whose key does not come, and what is held back."""
     peer = Nio(s)
     s.dm(NOOR, ROOM, encrypted=True)
     peer.peer.query()
@@ -464,6 +464,12 @@ def said_before_its_key(s):
     with s.lock:
         held = s.boxes.pop((BOT, "BOTDEV"))
         s.marks.pop(("box", BOT, "BOTDEV"), None)
+    return peer, held
+
+
+def said_before_its_key(s):
+    """A word whose key did not come yet: nothing is answered. The peer, and what is held back."""
+    peer, held = held_back(s)
     peer.say("!help")
     time.sleep(1)
     expect(s.ledger(ROOM), [])
@@ -506,14 +512,7 @@ def matrix_peers_a_late_word_survives_a_refused_commit():
 def matrix_peers_unreadable_is_said_once():
     with World() as (s, b):
         signed(s)
-        peer = Nio(s)
-        s.dm(NOOR, ROOM, encrypted=True)
-        peer.peer.query()
-        peer.peer.share()
-        peer.shared = True
-        with s.lock:
-            s.boxes.pop((BOT, "BOTDEV"))
-            s.marks.pop(("box", BOT, "BOTDEV"), None)
+        peer, _ = held_back(s)
         for n in range(3):
             peer.say("!help")
         said = heard(s, peer, 1, 60)

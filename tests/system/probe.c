@@ -85,62 +85,19 @@ copy_and_run(const char *path)
 	return runs(path, argv);
 }
 
-static bool
-netlink(void)
-{
-	return family(AF_NETLINK, SOCK_RAW, 0);
-}
-static bool
-packet(void)
-{
-	return family(AF_PACKET, SOCK_RAW, 0);
-}
-static bool
-alg(void)
-{
-	return family(AF_ALG, SOCK_SEQPACKET, 0);
-}
-static bool
-vsock(void)
-{
-	return family(AF_VSOCK, SOCK_STREAM, 0);
-}
-static bool
-bluetooth(void)
-{
-	return family(AF_BLUETOOTH, SOCK_RAW, 0);
-}
-static bool
-raw_ip(void)
-{
-	return family(AF_INET, SOCK_RAW, IPPROTO_ICMP);
-}
-static bool
-inet(void)
-{
-	return family(AF_INET, SOCK_STREAM, 0);
-}
-static bool
-inet6(void)
-{
-	return family(AF_INET6, SOCK_STREAM, 0);
-}
-static bool
-udp(void)
-{
-	return family(AF_INET, SOCK_DGRAM, 0);
-}
-static bool
-udp6(void)
-{
-	return family(AF_INET6, SOCK_DGRAM, 0);
-}
-static bool
-other_interface(void)
-{
-	char n[IF_NAMESIZE];
-	return if_indextoname(2, n) != NULL;
-}
+/* A line each. */
+/* clang-format off */
+static bool netlink(void) { return family(AF_NETLINK, SOCK_RAW, 0); }
+static bool packet(void) { return family(AF_PACKET, SOCK_RAW, 0); }
+static bool alg(void) { return family(AF_ALG, SOCK_SEQPACKET, 0); }
+static bool vsock(void) { return family(AF_VSOCK, SOCK_STREAM, 0); }
+static bool bluetooth(void) { return family(AF_BLUETOOTH, SOCK_RAW, 0); }
+static bool raw_ip(void) { return family(AF_INET, SOCK_RAW, IPPROTO_ICMP); }
+static bool inet(void) { return family(AF_INET, SOCK_STREAM, 0); }
+static bool inet6(void) { return family(AF_INET6, SOCK_STREAM, 0); }
+static bool udp(void) { return family(AF_INET, SOCK_DGRAM, 0); }
+static bool udp6(void) { return family(AF_INET6, SOCK_DGRAM, 0); }
+static bool other_interface(void) { char n[IF_NAMESIZE]; return if_indextoname(2, n) != NULL; }
 
 static bool
 write_and_run_memory(void)
@@ -157,433 +114,107 @@ make_memory_run(void)
 	return mprotect(p, 4096, PROT_READ | PROT_EXEC) == 0;
 }
 
-static bool
-memfd(void)
-{
-	return call(SYS_memfd_create, (long)"x", 0, 0, 0, 0);
-}
-static bool
-personality_(void)
-{
-	return personality(ADDR_NO_RANDOMIZE) >= 0;
-}
-static bool
-new_user(void)
-{
-	return unshare(CLONE_NEWUSER) == 0;
-}
-static bool
-new_mounts(void)
-{
-	return unshare(CLONE_NEWNS) == 0;
-}
-static bool
-new_network(void)
-{
-	return unshare(CLONE_NEWNET) == 0;
-}
-static bool
-new_pids(void)
-{
-	return unshare(CLONE_NEWPID) == 0;
-}
-static bool
-new_names(void)
-{
-	return unshare(CLONE_NEWUTS) == 0;
-}
-static bool
-new_cgroup(void)
-{
-	return unshare(CLONE_NEWCGROUP) == 0;
-}
-static bool
-enter_namespace(void)
-{
-	return setns(open("/proc/self/ns/net", O_RDONLY), 0) == 0;
-}
-static bool
-mount_(void)
-{
-	return mount("x", "/tmp", "tmpfs", 0, NULL) == 0;
-}
-static bool
-bind_mount(void)
-{
-	return mount("/", "/tmp", NULL, MS_BIND, NULL) == 0;
-}
-static bool
-remount(void)
-{
-	return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL) == 0;
-}
-static bool
-unmount(void)
-{
-	return umount2("/proc", MNT_DETACH) == 0;
-}
-static bool
-chroot_(void)
-{
-	return chroot("/tmp") == 0;
-}
-static bool
-pivot(void)
-{
-	return call(SYS_pivot_root, (long)"/tmp", (long)"/tmp", 0, 0, 0);
-}
-static bool
-open_tree_(void)
-{
-	return call(SYS_open_tree, AT_FDCWD, (long)"/", 1, 0, 0);
-}
-static bool
-trace_me(void)
-{
-	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
-}
-static bool
-trace_parent(void)
-{
-	return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) == 0;
-}
-static bool
-read_parent(void)
+static bool memfd(void) { return call(SYS_memfd_create, (long)"x", 0, 0, 0, 0); }
+static bool personality_(void) { return personality(ADDR_NO_RANDOMIZE) >= 0; }
+static bool new_user(void) { return unshare(CLONE_NEWUSER) == 0; }
+static bool new_mounts(void) { return unshare(CLONE_NEWNS) == 0; }
+static bool new_network(void) { return unshare(CLONE_NEWNET) == 0; }
+static bool new_pids(void) { return unshare(CLONE_NEWPID) == 0; }
+static bool new_names(void) { return unshare(CLONE_NEWUTS) == 0; }
+static bool new_cgroup(void) { return unshare(CLONE_NEWCGROUP) == 0; }
+static bool enter_namespace(void) { return setns(open("/proc/self/ns/net", O_RDONLY), 0) == 0; }
+static bool mount_(void) { return mount("x", "/tmp", "tmpfs", 0, NULL) == 0; }
+static bool bind_mount(void) { return mount("/", "/tmp", NULL, MS_BIND, NULL) == 0; }
+static bool remount(void) { return mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND, NULL) == 0; }
+static bool unmount(void) { return umount2("/proc", MNT_DETACH) == 0; }
+static bool chroot_(void) { return chroot("/tmp") == 0; }
+static bool pivot(void) { return call(SYS_pivot_root, (long)"/tmp", (long)"/tmp", 0, 0, 0); }
+static bool open_tree_(void) { return call(SYS_open_tree, AT_FDCWD, (long)"/", 1, 0, 0); }
+static bool trace_me(void) { return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0; }
+static bool trace_parent(void) { return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) == 0; }
+static bool read_parent(void)
 {
 	char b[8];
 	long there[2] = {(long)b, 8};
 
 	return syscall(SYS_process_vm_readv, getppid(), there, 1, there, 1, 0) >= 0;
 }
-static bool
-module(void)
-{
-	return call(SYS_finit_module, 0, (long)"", 0, 0, 0);
-}
-static bool
-module_bytes(void)
-{
-	return call(SYS_init_module, (long)"", 0, (long)"", 0, 0);
-}
-static bool
-module_out(void)
-{
-	return call(SYS_delete_module, (long)"x", 0, 0, 0, 0);
-}
-static bool
-kexec(void)
-{
-	return call(SYS_kexec_load, 0, 0, 0, 0, 0);
-}
-static bool
-bpf(void)
-{
-	return call(SYS_bpf, 0, 0, 0, 0, 0);
-}
-static bool
-perf(void)
-{
-	return call(SYS_perf_event_open, 0, 0, -1, -1, 0);
-}
-static bool
-userfault(void)
-{
-	return call(SYS_userfaultfd, 1, 0, 0, 0, 0);
-}
-static bool
-uring(void)
-{
-	char p[120] = {0};
-	return call(SYS_io_uring_setup, 1, (long)p, 0, 0, 0);
-}
-static bool
-add_key_(void)
-{
-	return call(SYS_add_key, (long)"user", (long)"x", (long)"y", 1, -3);
-}
-static bool
-keyring(void)
-{
-	return call(SYS_keyctl, KEYCTL_GET_KEYRING_ID, -3, 1, 0, 0);
-}
-static bool
-set_day(void)
-{
-	struct timeval t = {1, 0};
-	return settimeofday(&t, NULL) == 0;
-}
-static bool
-set_clock(void)
-{
-	struct timespec t = {1, 0};
-	return clock_settime(CLOCK_REALTIME, &t) == 0;
-}
-static bool
-bend_clock(void)
-{
-	struct timex t = {.modes = ADJ_TICK, .tick = 10000};
-	return adjtimex(&t) >= 0;
-}
-static bool
-host_name(void)
-{
-	return sethostname("x", 1) == 0;
-}
-static bool
-domain_name(void)
-{
-	return setdomainname("x", 1) == 0;
-}
-static bool
-reboot_(void)
-{
-	return reboot(RB_DISABLE_CAD) == 0;
-}
-static bool
-swap(void)
-{
-	return swapon("/tmp/x", 0) == 0;
-}
-static bool
-account(void)
-{
-	return acct(NULL) == 0;
-}
-static bool
-quota(void)
-{
-	return call(SYS_quotactl, 0, 0, 0, 0, 0);
-}
-static bool
-kernel_log(void)
-{
-	char b[64];
-	return klogctl(3, b, sizeof(b)) >= 0;
-}
-static bool
-fanotify(void)
-{
-	return call(SYS_fanotify_init, 0, 0, 0, 0, 0);
-}
-static bool
-handle(void)
-{
-	return call(SYS_open_by_handle_at, AT_FDCWD, (long)"", 0, 0, 0);
-}
-static bool
-compare(void)
-{
-	return call(SYS_kcmp, getpid(), getppid(), 0, 0, 0);
-}
-static bool
-hang_up(void)
-{
-	return vhangup() == 0;
-}
+static bool module(void) { return call(SYS_finit_module, 0, (long)"", 0, 0, 0); }
+static bool module_bytes(void) { return call(SYS_init_module, (long)"", 0, (long)"", 0, 0); }
+static bool module_out(void) { return call(SYS_delete_module, (long)"x", 0, 0, 0, 0); }
+static bool kexec(void) { return call(SYS_kexec_load, 0, 0, 0, 0, 0); }
+static bool bpf(void) { return call(SYS_bpf, 0, 0, 0, 0, 0); }
+static bool perf(void) { return call(SYS_perf_event_open, 0, 0, -1, -1, 0); }
+static bool userfault(void) { return call(SYS_userfaultfd, 1, 0, 0, 0, 0); }
+static bool uring(void) { char p[120] = {0}; return call(SYS_io_uring_setup, 1, (long)p, 0, 0, 0); }
+static bool add_key_(void) { return call(SYS_add_key, (long)"user", (long)"x", (long)"y", 1, -3); }
+static bool keyring(void) { return call(SYS_keyctl, KEYCTL_GET_KEYRING_ID, -3, 1, 0, 0); }
+static bool set_day(void) { struct timeval t = {1, 0}; return settimeofday(&t, NULL) == 0; }
+static bool set_clock(void) { struct timespec t = {1, 0}; return clock_settime(CLOCK_REALTIME, &t) == 0; }
+static bool bend_clock(void) { struct timex t = {.modes = ADJ_TICK, .tick = 10000}; return adjtimex(&t) >= 0; }
+static bool host_name(void) { return sethostname("x", 1) == 0; }
+static bool domain_name(void) { return setdomainname("x", 1) == 0; }
+static bool reboot_(void) { return reboot(RB_DISABLE_CAD) == 0; }
+static bool swap(void) { return swapon("/tmp/x", 0) == 0; }
+static bool account(void) { return acct(NULL) == 0; }
+static bool quota(void) { return call(SYS_quotactl, 0, 0, 0, 0, 0); }
+static bool kernel_log(void) { char b[64]; return klogctl(3, b, sizeof(b)) >= 0; }
+static bool fanotify(void) { return call(SYS_fanotify_init, 0, 0, 0, 0, 0); }
+static bool handle(void) { return call(SYS_open_by_handle_at, AT_FDCWD, (long)"", 0, 0, 0); }
+static bool compare(void) { return call(SYS_kcmp, getpid(), getppid(), 0, 0, 0); }
+static bool hang_up(void) { return vhangup() == 0; }
 #ifdef __x86_64__
-static bool
-ports(void)
-{
-	return call(SYS_iopl, 3, 0, 0, 0, 0);
-}
-static bool
-port(void)
-{
-	return call(SYS_ioperm, 0x80, 1, 1, 0, 0);
-}
-static bool
-segments(void)
-{
-	char b[16];
-	return call(SYS_modify_ldt, 0, (long)b, 16, 0, 0);
-}
+static bool ports(void) { return call(SYS_iopl, 3, 0, 0, 0, 0); }
+static bool port(void) { return call(SYS_ioperm, 0x80, 1, 1, 0, 0); }
+static bool segments(void) { char b[16]; return call(SYS_modify_ldt, 0, (long)b, 16, 0, 0); }
 #endif
-static bool
-memory_device(void)
-{
-	return opens("/dev/mem", O_RDONLY);
-}
-static bool
-log_device(void)
-{
-	return opens("/dev/kmsg", O_RDONLY);
-}
-static bool
-disk(void)
-{
-	return opens("/dev/vda", O_RDONLY) || opens("/dev/sda", O_RDONLY);
-}
-static bool
-machine(void)
-{
-	return opens("/dev/kvm", O_RDWR);
-}
-static bool
-fuse(void)
-{
-	return opens("/dev/fuse", O_RDWR);
-}
-static bool
-device(void)
-{
-	return mknod("/tmp/null", S_IFCHR | 0600, makedev(1, 3)) == 0;
-}
-static bool
-write_etc(void)
-{
-	return opens("/etc/probe", O_CREAT | O_WRONLY);
-}
-static bool
-write_usr(void)
-{
-	return opens("/usr/bin/probe", O_CREAT | O_WRONLY);
-}
-static bool
-write_var(void)
-{
-	return opens("/var/probe", O_CREAT | O_WRONLY);
-}
-static bool
-write_run(void)
-{
-	return opens("/run/probe", O_CREAT | O_WRONLY);
-}
-static bool
-write_units(void)
-{
-	return opens("/etc/systemd/system/x.service", O_CREAT | O_WRONLY);
-}
-static bool
-see_home(void)
-{
-	return access("/home/somebody", F_OK) == 0;
-}
-static bool
-see_root(void)
-{
-	return opens("/root", O_RDONLY | O_DIRECTORY) && access("/root/.profile", F_OK) == 0;
-}
-static bool
-kernel_setting(void)
-{
-	return opens("/proc/sys/kernel/core_pattern", O_WRONLY);
-}
-static bool
-kernel_read(void)
-{
-	return opens("/proc/kallsyms", O_RDONLY);
-}
-static bool
-sys_write(void)
-{
-	return opens("/sys/kernel/mm/ksm/run", O_WRONLY);
-}
-static bool
-cgroups(void)
-{
-	return mkdir("/sys/fs/cgroup/probe", 0700) == 0;
-}
-static bool
-key_file(void)
-{
-	return opens("/etc/alumhub-bot/state-key", O_RDONLY);
-}
-static bool
-shadow(void)
-{
-	return opens("/etc/shadow", O_RDONLY);
-}
-static bool
-become_root(void)
-{
-	return setuid(0) == 0 && geteuid() == 0;
-}
-static bool
-become_group(void)
-{
-	return setgid(0) == 0 && getegid() == 0;
-}
-static bool
-more_groups(void)
-{
-	gid_t g = 0;
-	return setgroups(1, &g) == 0;
-}
-static bool
-real_time(void)
-{
-	struct sched_param p = {1};
-	return sched_setscheduler(0, SCHED_FIFO, &p) == 0;
-}
-static bool
-priority(void)
-{
-	return setpriority(PRIO_PROCESS, 0, -5) == 0;
-}
-static bool
-more_files(void)
-{
-	struct rlimit r = {1 << 20, 1 << 20};
-	return setrlimit(RLIMIT_NOFILE, &r) == 0;
-}
-static bool
-core(void)
-{
-	struct rlimit r = {1 << 20, 1 << 20};
-	return setrlimit(RLIMIT_CORE, &r) == 0;
-}
-static bool
-suid(void)
-{
-	return opens("/tmp/suid", O_CREAT | O_WRONLY) && chmod("/tmp/suid", 04700) == 0;
-}
-static bool
-shell(void)
-{
-	char *a[] = {"/bin/sh", "-c", "exit 0", NULL};
-	return runs(a[0], a);
-}
-static bool
-loader(void)
+static bool memory_device(void) { return opens("/dev/mem", O_RDONLY); }
+static bool log_device(void) { return opens("/dev/kmsg", O_RDONLY); }
+static bool disk(void) { return opens("/dev/vda", O_RDONLY) || opens("/dev/sda", O_RDONLY); }
+static bool machine(void) { return opens("/dev/kvm", O_RDWR); }
+static bool fuse(void) { return opens("/dev/fuse", O_RDWR); }
+static bool device(void) { return mknod("/tmp/null", S_IFCHR | 0600, makedev(1, 3)) == 0; }
+static bool write_etc(void) { return opens("/etc/probe", O_CREAT | O_WRONLY); }
+static bool write_usr(void) { return opens("/usr/bin/probe", O_CREAT | O_WRONLY); }
+static bool write_var(void) { return opens("/var/probe", O_CREAT | O_WRONLY); }
+static bool write_run(void) { return opens("/run/probe", O_CREAT | O_WRONLY); }
+static bool write_units(void) { return opens("/etc/systemd/system/x.service", O_CREAT | O_WRONLY); }
+static bool see_home(void) { return access("/home/somebody", F_OK) == 0; }
+static bool see_root(void) { return opens("/root", O_RDONLY | O_DIRECTORY) && access("/root/.profile", F_OK) == 0; }
+static bool kernel_setting(void) { return opens("/proc/sys/kernel/core_pattern", O_WRONLY); }
+static bool kernel_read(void) { return opens("/proc/kallsyms", O_RDONLY); }
+static bool sys_write(void) { return opens("/sys/kernel/mm/ksm/run", O_WRONLY); }
+static bool cgroups(void) { return mkdir("/sys/fs/cgroup/probe", 0700) == 0; }
+static bool key_file(void) { return opens("/etc/alumhub-bot/state-key", O_RDONLY); }
+static bool shadow(void) { return opens("/etc/shadow", O_RDONLY); }
+static bool become_root(void) { return setuid(0) == 0 && geteuid() == 0; }
+static bool become_group(void) { return setgid(0) == 0 && getegid() == 0; }
+static bool more_groups(void) { gid_t g = 0; return setgroups(1, &g) == 0; }
+static bool real_time(void) { struct sched_param p = {1}; return sched_setscheduler(0, SCHED_FIFO, &p) == 0; }
+static bool priority(void) { return setpriority(PRIO_PROCESS, 0, -5) == 0; }
+static bool more_files(void) { struct rlimit r = {1 << 20, 1 << 20}; return setrlimit(RLIMIT_NOFILE, &r) == 0; }
+static bool core(void) { struct rlimit r = {1 << 20, 1 << 20}; return setrlimit(RLIMIT_CORE, &r) == 0; }
+static bool suid(void) { return opens("/tmp/suid", O_CREAT | O_WRONLY) && chmod("/tmp/suid", 04700) == 0; }
+static bool shell(void) { char *a[] = {"/bin/sh", "-c", "exit 0", NULL}; return runs(a[0], a); }
+static bool loader(void)
 {
 	char *a[] = {"/lib64/ld-linux-x86-64.so.2", "/bin/true", NULL};
 
 	return runs(a[0], a);
 }
-static bool
-run_from_tmp(void)
-{
-	return copy_and_run("/tmp/true");
-}
-static bool
-run_from_state(void)
+static bool run_from_tmp(void) { return copy_and_run("/tmp/true"); }
+static bool run_from_state(void)
 {
 	char path[300];
 
-	snprintf(path, sizeof(path), "%s/true",
-	    getenv("STATE_DIRECTORY") ? getenv("STATE_DIRECTORY") : "/tmp");
+	snprintf(path, sizeof(path), "%s/true", getenv("STATE_DIRECTORY") ? getenv("STATE_DIRECTORY") : "/tmp");
 	return copy_and_run(path);
 }
-static bool
-signal_init(void)
-{
-	return kill(1, 0) == 0;
-}
-static bool
-see_processes(void)
-{
-	return opens("/proc/1/cmdline", O_RDONLY);
-}
-static bool
-see_modules(void)
-{
-	return opens("/proc/modules", O_RDONLY);
-}
-static bool
-shared_memory(void)
-{
-	return opens("/dev/shm/of-others", O_RDONLY);
-}
+static bool signal_init(void) { return kill(1, 0) == 0; }
+static bool see_processes(void) { return opens("/proc/1/cmdline", O_RDONLY); }
+static bool see_modules(void) { return opens("/proc/modules", O_RDONLY); }
+static bool shared_memory(void) { return opens("/dev/shm/of-others", O_RDONLY); }
+/* clang-format on */
 
 #define A(f) \
 	{ \

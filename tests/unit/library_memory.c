@@ -25,6 +25,7 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "base/zone.h"
+#include "io/http.h"
 #include "transports/matrix_file.h"
 
 enum { POINTS = 6, POINTS_LONG = 1500, SECONDS = 20, SAID = 1 << 16 };
@@ -226,7 +227,7 @@ child(const struct part *part, int64_t n)
 	alarm(SECONDS);
 	memory_for_json();
 	memory_for_icu();
-	memory_for_openssl();
+	http_memory();
 	arena = arena_new();
 	zones = zones_open(NULL);
 	said = open_memstream(&text, &length);

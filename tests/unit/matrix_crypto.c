@@ -1,54 +1,6 @@
 /* Encryption of Matrix: people who talk through a key server in memory, and what must be refused.
  */
-#include "matrix_world.h"
-
-#define BOT "@bot:h"
-#define NOOR "@noor:h"
-#define ROOM "!a:h"
-
-struct pair {
-	struct world w;
-	struct client bot, noor;
-};
-
-static struct pair *
-pair_open(void)
-{
-	struct pair *p = calloc(1, sizeof(*p));
-
-	world_open(&p->w);
-	client_open(&p->bot, &p->w, BOT, "BOTDEV");
-	client_open(&p->noor, &p->w, NOOR, "NOORDEV");
-	world_room(&p->w, ROOM, true);
-	world_member(&p->w, ROOM, BOT, "join");
-	world_member(&p->w, ROOM, NOOR, "join");
-	client_run(&p->bot);
-	client_run(&p->noor);
-	client_sync(&p->bot);
-	client_sync(&p->noor);
-	return p;
-}
-
-static void
-pair_close(struct pair *p)
-{
-	client_close(&p->bot);
-	client_close(&p->noor);
-	world_close(&p->w);
-	free(p);
-}
-
-/* Everybody hears everything that lies ready. */
-static void
-settle(struct pair *p)
-{
-	for (int i = 0; i < 3; i++) {
-		if (p->bot.crypto)
-			client_sync(&p->bot);
-		if (p->noor.crypto)
-			client_sync(&p->noor);
-	}
-}
+#include "matrix_pair.h"
 
 static void
 matrix_crypto_both_ways(void **state)

@@ -1,6 +1,18 @@
 /* Keys of Matrix that come late, or not at all. */
 #include "matrix_pair.h"
 
+/* What brings the key, for later. */
+static json_t *
+said_before_its_key(struct pair *p)
+{
+	json_t *box;
+
+	client_say(&p->noor, ROOM, "before its key");
+	box = json_incref(json_object_get(p->w.boxes, box_name(BOT, "BOTDEV")));
+	json_object_del(p->w.boxes, box_name(BOT, "BOTDEV"));
+	return box;
+}
+
 static void
 matrix_late_key(void **state)
 {
@@ -8,9 +20,7 @@ matrix_late_key(void **state)
 	json_t *box;
 	(void)state;
 
-	client_say(&p->noor, ROOM, "before its key");
-	box = json_incref(json_object_get(p->w.boxes, box_name(BOT, "BOTDEV")));
-	json_object_del(p->w.boxes, box_name(BOT, "BOTDEV"));
+	box = said_before_its_key(p);
 	client_sync(&p->bot);
 	assert_int_equal(json_array_size(p->bot.got), 0);
 	assert_int_equal(matrix_crypto_counts(p->bot.crypto).waiting, 1);
@@ -43,9 +53,7 @@ matrix_late_key_survives_a_flood(void **state)
 	json_t *box;
 	(void)state;
 
-	client_say(&p->noor, ROOM, "before its key");
-	box = json_incref(json_object_get(p->w.boxes, box_name(BOT, "BOTDEV")));
-	json_object_del(p->w.boxes, box_name(BOT, "BOTDEV"));
+	box = said_before_its_key(p);
 	client_sync(&p->bot);
 	for (int i = 0; i < 300; i++) {
 		struct matrix_read read;
