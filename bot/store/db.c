@@ -15,8 +15,8 @@
 enum {
 	CACHE_KIB = 1536, /* of the connection that writes */
 	READER_CACHE_KIB = 384,
-	CHECKPOINT_PAGES = 2000,   /* 8 MB of WAL: rare enough not to show in the 99th percentile */
-	WAL_KEPT_BYTES = 10000000, /* a longer WAL is cut back after its checkpoint */
+	CHECKPOINT_PAGES = 3000, /* 12 MB of WAL: rare enough not to show in the 99th percentile */
+	WAL_KEPT_BYTES = 14000000, /* a longer WAL is cut back after its checkpoint */
 	BUSY_MS = 2000,		   /* another process only looks, and shortly */
 	REASON_BYTES = 256,
 	SQL_SHOWN_BYTES = 80,

@@ -6,6 +6,9 @@
  * It also gathers what is appended to the WAL: SQLite writes the head and the page of each frame by
  * themselves, some two hundred system calls for a batch that one or two can carry. Nothing stays
  * gathered behind a frame that commits, a sync, or a look at the file.
+ *
+ * And it syncs nothing twice: a checkpoint begins with a sync of the WAL, which each commit has
+ * synced already, and on a slow disk everybody waits for it.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,6 +28,7 @@ enum {
 struct scrub_file {
 	sqlite3_file base;
 	bool delete_on_close;
+	bool synced; /* by us, and nothing was written since; what others left before is not */
 	/* Of a WAL only. */
 	unsigned char *gather;
 	int gathered;
@@ -107,6 +111,7 @@ gather(sqlite3_file *file, const void *bytes, int n)
 
 	if (rc != SQLITE_OK)
 		return rc;
+	f->synced = false;
 	memcpy(f->gather + f->gathered, bytes, (size_t)n);
 	f->gathered += n;
 	f->end += n;
@@ -153,6 +158,7 @@ scrub_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int64 at)
 	if (f->gather && at == f->end && n <= GATHER_BYTES)
 		return gather(file, bytes, n);
 	rc = gather_flush(file);
+	f->synced = false;
 	f->end = at + n;
 	return rc == SQLITE_OK ? real->pMethods->xWrite(real, bytes, n, at) : rc;
 }
@@ -163,6 +169,7 @@ scrub_truncate(sqlite3_file *file, sqlite3_int64 size)
 	sqlite3_file *real = real_of(file);
 	int rc = gather_flush(file);
 
+	((struct scrub_file *)file)->synced = false;
 	if (rc == SQLITE_OK)
 		rc = zero_tail(real, size);
 	return rc == SQLITE_OK ? real->pMethods->xTruncate(real, size) : rc;
@@ -171,10 +178,15 @@ scrub_truncate(sqlite3_file *file, sqlite3_int64 size)
 static int
 scrub_sync(sqlite3_file *file, int flags)
 {
+	struct scrub_file *f = (struct scrub_file *)file;
 	sqlite3_file *real = real_of(file);
 	int rc = gather_flush(file);
 
-	return rc == SQLITE_OK ? real->pMethods->xSync(real, flags) : rc;
+	if (rc != SQLITE_OK || f->synced)
+		return rc;
+	rc = real->pMethods->xSync(real, flags);
+	f->synced = rc == SQLITE_OK;
+	return rc;
 }
 
 static int
@@ -296,6 +308,7 @@ scrub_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, in
 
 	f->delete_on_close = flags & SQLITE_OPEN_DELETEONCLOSE;
 	f->gather = flags & SQLITE_OPEN_WAL && rc == SQLITE_OK ? memory_new(GATHER_BYTES) : NULL;
+	f->synced = false;
 	f->gathered = 0;
 	f->end = 0;
 	f->commits = false;

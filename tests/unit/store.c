@@ -1200,6 +1200,58 @@ store_power_cuts_may_fall_into_scrubbing(void **state)
 	assert_int_equal(cuts.recovered, CONTROL_CUTS);
 }
 
+/* What was synced and not written since is not synced again; everything else is. */
+static void
+store_nothing_is_synced_twice(void **state)
+{
+	sqlite3_vfs *vfs;
+	sqlite3_file *file;
+	const sqlite3_io_methods *does;
+	int64_t before;
+
+	(void)state;
+	crash_vfs_register();
+	scrub_vfs_register("scrub-crash", "crash");
+	crash_vfs_new(1);
+	vfs = sqlite3_vfs_find("scrub-crash");
+	file = calloc(1, (size_t)vfs->szOsFile);
+	for (int kind = 0; kind < 2; kind++) {
+		int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+			    (kind ? SQLITE_OPEN_WAL : SQLITE_OPEN_MAIN_DB);
+
+		/* The second opening finds what a killed process has left unsynced. */
+		for (int life = 0; life < 2; life++) {
+			assert_int_equal(
+			    vfs->xOpen(vfs, kind ? "a-wal" : "a", file, flags, NULL), SQLITE_OK);
+			does = file->pMethods;
+			assert_int_equal(does->xWrite(file, "left", 4, 0), SQLITE_OK);
+			if (!life)
+				assert_int_equal(does->xClose(file), SQLITE_OK);
+		}
+		for (int round = 0; round < 4; round++) {
+			if (round == 1)
+				assert_int_equal(does->xWrite(file, "here", 4, 4), SQLITE_OK);
+			if (round == 2)
+				assert_int_equal(does->xTruncate(file, 2), SQLITE_OK);
+			if (round == 3) {
+				assert_int_equal(does->xWrite(file, "more", 4, 2), SQLITE_OK);
+				crash_vfs_fail_after(1, false);
+				assert_int_not_equal(
+				    does->xSync(file, SQLITE_SYNC_NORMAL), SQLITE_OK);
+			}
+			before = crash_vfs_operations();
+			assert_int_equal(does->xSync(file, SQLITE_SYNC_NORMAL), SQLITE_OK);
+			assert_true(crash_vfs_operations() > before);
+			before = crash_vfs_operations();
+			assert_int_equal(does->xSync(file, SQLITE_SYNC_NORMAL), SQLITE_OK);
+			assert_int_equal(crash_vfs_operations(), before);
+		}
+		assert_int_equal(does->xClose(file), SQLITE_OK);
+	}
+	free(file);
+	crash_vfs_new(1);
+}
+
 static void
 store_power_cuts_repeat_by_seed(void **state)
 {
@@ -1419,6 +1471,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(store_power_cuts_lose_nothing_acknowledged),
     cmocka_unit_test(store_power_cuts_catch_the_normal_control),
     cmocka_unit_test(store_power_cuts_may_fall_into_scrubbing),
+    cmocka_unit_test(store_nothing_is_synced_twice),
     cmocka_unit_test(store_power_cuts_repeat_by_seed),
     cmocka_unit_test(store_io_errors_lose_nothing_acknowledged),
     cmocka_unit_test(store_a_disk_that_fills_up_keeps_what_was_acknowledged),
