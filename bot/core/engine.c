@@ -261,6 +261,8 @@ engine_turn(struct engine *e, void (*run)(struct turn *t, void *ctx), void *ctx)
 
 	db_begin(e->db);
 	e->in_transaction = true;
+	db_arena(e->db, e->arena);
+	outbox_fates(e);
 	turn_begin(&t, e, &ours);
 	good = turn_run(e, &t, run, ctx);
 	outbox_pick(e);

@@ -254,8 +254,8 @@ outbox_gone(void *engine, struct transport *transport, int64_t id, const struct 
 	}
 	if (!e->fate_count)
 		e->fate_since_ms = engine_now_ms(e);
-	/* What did not go well may hold back others. */
-	if (outcome->fate != FATE_SENT)
+	/* A feature is told, and what did not go well may hold back others. */
+	if (outcome->fate != FATE_SENT || !s || s->heard)
 		e->fate_since_ms = 0;
 	f = &e->fates[e->fate_count++];
 	f->id = id;
@@ -272,23 +272,23 @@ outbox_gone(void *engine, struct transport *transport, int64_t id, const struct 
 	e->o.ports.wake(e->o.ports.ctx, 0);
 }
 
-/* Fates are written many at a time while there is more to send anyway. */
+/* Fates that bring nothing wait a moment for the next batch, whose commit takes them along; until
+ * then they stand in the manifest. While posts go out they wait for each other, and make room. */
 static int64_t
-fates_ms(const struct engine *e)
+fates_ms(struct engine *e)
 {
-	enum { MANY = 48, WAIT_MS = 20, POST_MS = 5 };
+	enum { MANY = 128, WAIT_MS = 30, POST_MS = 5 };
 
 	if (!e->fate_count)
 		return INT64_MAX;
-	for (int i = 0; i < e->network_count; i++) {
-		const struct network *n = &e->networks[i];
-
-		if (n->queued && e->fate_count < MANY && e->o.manifest)
-			return e->fate_since_ms + WAIT_MS;
-		if (e->post_sending && n->flying > n->transport->slots / 2)
+	if (e->fate_since_ms > engine_now_ms(e))
+		return 0; /* the clock was set back */
+	for (int i = 0; i < e->network_count && e->post_sending; i++)
+		if (e->networks[i].flying > e->networks[i].transport->slots / 2)
 			return e->fate_since_ms + POST_MS;
-	}
-	return 0;
+	if (e->post_sending || !e->o.manifest || e->fate_count >= MANY)
+		return 0;
+	return e->fate_since_ms + WAIT_MS;
 }
 
 int64_t

@@ -6,7 +6,7 @@
 
 #include "world.h"
 
-enum { FOR_EVER = 1000, ME = 1, YOU = 2 };
+enum { FOR_EVER = 1000, ME = 1, YOU = 2, MEETING_S = 1 };
 
 /* The table of DESIGN.md §4, as it is promised: attempts when every answer is lost. */
 static const struct promise {
@@ -87,6 +87,7 @@ two_people(void)
 
 	world_says(w, "me", "/help");
 	world_says(w, "you", "/help");
+	world_pass(w, MEETING_S); /* the fates of both answers are written */
 	world_forget_sent(w);
 	fates_heard = 0;
 	return w;
@@ -331,7 +332,7 @@ engine_quiet_hours_hold_back_by_class(void **state)
 		struct world *w = two_people();
 
 		/* 21:00 in Jerusalem is 18:00 UTC; the clocks go back on the 25th, not yet. */
-		world_pass(w, 6 * 3600 - 1);
+		world_pass(w, 6 * 3600 - 1 - MEETING_S);
 		tells(w, ME, (enum class) class, "just before");
 		world_settle(w);
 		assert_int_equal(w->count, 1);
@@ -566,7 +567,7 @@ engine_edit_of_what_waits_for_the_morning_wakes_nobody(void **state)
 	struct editing x = {0};
 
 	(void)state;
-	world_pass(w, 6 * 3600);
+	world_pass(w, 6 * 3600 - MEETING_S);
 	x.delivery = tells(w, ME, CLASS_REMINDER, "at night");
 	world_settle(w);
 	assert_true(engine_turn(w->engine, edit_turn, &x));
@@ -693,6 +694,37 @@ ten_answers(void)
 	assert_int_equal(world_number(w, "SELECT count(*) FROM delivery WHERE state = 1"), 10);
 	w->fate.fate = FATE_SENT;
 	return w;
+}
+
+/* An answer that arrived is written down with the next batch, or a moment later; what a feature
+ * waits for, or what went wrong, at once. */
+static void
+engine_fates_of_answers_wait_for_the_next_batch(void **state)
+{
+	static const char trying[] = "SELECT count(*) FROM delivery WHERE state = 1";
+	struct world *w = two_people();
+	int64_t id;
+
+	(void)state;
+	world_says(w, "me", "/help");
+	assert_int_equal(w->count, 1);
+	assert_int_equal(world_number(w, trying), 1);
+	world_says(w, "you", "/help");
+	assert_int_equal(column_of(w, "state", w->sent[0].id), SENT);
+	assert_int_equal(column_of(w, "state", w->sent[1].id), TRYING);
+	assert_true(engine_next_ms(w->engine) - w->now_ms <= 50);
+	world_pass(w, 1);
+	assert_int_equal(world_number(w, trying), 0);
+	world_says(w, "me", "/help");
+	id = tells(w, YOU, CLASS_RELAY, "hello");
+	world_settle(w);
+	ends_as(w, id, SENT);
+	assert_int_equal(world_number(w, trying), 0);
+	world_says(w, "me", "/help");
+	w->fate = (struct outcome){.fate = FATE_REFUSED, .refusal = REFUSAL_BAD};
+	world_says(w, "you", "/help");
+	assert_int_equal(world_number(w, trying), 0);
+	world_free(w);
 }
 
 static void
@@ -826,6 +858,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_edit_of_what_was_refused_ends),
     cmocka_unit_test(engine_crash_while_sending_is_doubt),
     cmocka_unit_test(engine_crash_before_sending_loses_nothing),
+    cmocka_unit_test(engine_fates_of_answers_wait_for_the_next_batch),
     cmocka_unit_test(engine_crash_is_doubt_only_for_what_was_handed_over),
     cmocka_unit_test(engine_loss_of_power_is_doubt_for_all_that_was_trying),
     cmocka_unit_test(engine_stop_gives_back_what_was_not_handed_over),
