@@ -31,14 +31,14 @@ static const struct column approval_columns[] = {
 	AFTER_RETENTION},
     {"approval.subject", "the number of that thing", "[retention] audit days", AFTER_RETENTION},
     {"approval.author", "who asked, so that they cannot approve it", "[retention] audit days",
-	WITH_PERSON},
+	WITH_PERSON, true},
     {"approval.access", "which roles may approve", "[retention] audit days", NOT_PERSONAL},
     {"approval.org", "for which organisation", "[retention] audit days", NOT_PERSONAL},
     {"approval.digest", "keyed hash of what was shown", "[retention] audit days", KEYED_HASH},
     {"approval.opened", "when", "[retention] audit days", AFTER_RETENTION},
     {"approval.expires", "until when it may be given", "[retention] audit days", AFTER_RETENTION},
     {"approval.state", "open, given, refused or void", "[retention] audit days", AFTER_RETENTION},
-    {"approval.approver", "who decided", "[retention] audit days", WITH_PERSON},
+    {"approval.approver", "who decided", "[retention] audit days", WITH_PERSON, true},
     {0},
 };
 const struct schema approval_schema = {"approval", approval_steps, approval_columns};

@@ -92,6 +92,17 @@ one_value(struct turn *t, struct buf *b, struct rows *q, int column, bool bytes,
 	}
 }
 
+/* A column "table.column" that tells of another person than the one whose row it is. */
+static bool
+of_another(struct turn *t, const char *name)
+{
+	for (const struct schema *const *s = engine_schemas(t->engine->o.features); *s; s++)
+		for (const struct column *c = (*s)->columns; c->name; c++)
+			if (c->another && !strcmp(c->name, name))
+				return true;
+	return false;
+}
+
 static void
 rows_of(struct turn *t, struct buf *b, const char *table, const char *by, const char *parent,
     int64_t person)
@@ -99,7 +110,7 @@ rows_of(struct turn *t, struct buf *b, const char *table, const char *by, const 
 	/* A table that names two people stands twice. */
 	bool main = parent || !strcmp(by, "person") || !strcmp(table, "person");
 	const char *names[40];
-	bool bytes[40];
+	bool bytes[40], another[40];
 	int count = 0, n = 0;
 	struct rows *q = db_query(t->db, &table_columns, V(table));
 	struct sql *select = select_of(t, table, by, parent);
@@ -107,6 +118,8 @@ rows_of(struct turn *t, struct buf *b, const char *table, const char *by, const 
 	for (; db_next(q) && count < 40; count++) {
 		names[count] = db_text(q, 0);
 		bytes[count] = db_int(q, 1);
+		another[count] = strcmp(names[count], by) != 0 &&
+				 of_another(t, arena_print(t->arena, "%s.%s", table, names[count]));
 	}
 	buf_print(b, "\"%s%s%s\": [", table, main ? "" : " by ", main ? "" : by);
 	q = select ? db_query(t->db, select, V(person)) : NULL;
@@ -114,8 +127,12 @@ rows_of(struct turn *t, struct buf *b, const char *table, const char *by, const 
 		buf_string(b, n++ ? ",\n  {" : "\n  {");
 		for (int i = 0; i < count; i++) {
 			buf_print(b, "%s\"%s\": ", i ? ", " : "", names[i]);
-			one_value(t, b, q, i, bytes[i], person,
-			    arena_print(t->arena, "%s.%s", table, names[i]));
+			/* Whatever stands there, and if nothing does: the same. */
+			if (another[i])
+				buf_string(b, "\"(about somebody else, or nobody)\"");
+			else
+				one_value(t, b, q, i, bytes[i], person,
+				    arena_print(t->arena, "%s.%s", table, names[i]));
 		}
 		buf_string(b, "}");
 	}

@@ -20,12 +20,12 @@ static const char *const schema_steps[] = {
     NULL,
 };
 static const struct column columns[] = {
-    {"link_code.person", "who wants to add another account", "ten minutes", WITH_PERSON},
+    {"link_code.person", "who wants to add another account", "ten minutes", WITH_PERSON, true},
     {"link_code.hash", "keyed hash of a code: the code itself is never stored", "ten minutes",
 	WITH_PERSON},
     {"link_code.expires", "until when", "ten minutes", WITH_PERSON},
     {"link_code.other", "the account that typed the code and waits for the yes", "ten minutes",
-	WITH_PERSON},
+	WITH_PERSON, true},
     {0},
 };
 static const struct schema schema = {"link", schema_steps, columns};

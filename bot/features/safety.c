@@ -30,18 +30,18 @@ static const char *const steps[] = {
 static const struct column columns[] = {
     {"report.id", "number of a report", RETENTION, AFTER_RETENTION},
     {"report.kind", "from a chat, an unsafe feeling, or an appeal", RETENTION, AFTER_RETENTION},
-    {"report.about", "whom it concerns", RETENTION, AFTER_RETENTION},
+    {"report.about", "whom it concerns", RETENTION, AFTER_RETENTION, true},
     {"report.reporter", "who reported, to bring word back; shown to nobody", RETENTION,
 	AFTER_RETENTION},
-    {"report.about_org", "whose officers do not decide it", RETENTION, AFTER_RETENTION},
+    {"report.about_org", "whose officers do not decide it", RETENTION, AFTER_RETENTION, true},
     {"report.reporter_org", "whose officers do not decide it", RETENTION, AFTER_RETENTION},
     {"report.hashes", "keyed hashes of the accounts it concerns: leaving is no way out", RETENTION,
-	KEYED_HASH},
+	KEYED_HASH, true},
     {"report.text", "what was written, sealed", RETENTION, AFTER_RETENTION},
     {"report.opened", "when", RETENTION, AFTER_RETENTION},
     {"report.closed", "when decided", RETENTION, AFTER_RETENTION},
-    {"report.banned", "whether it ended in shutting out", RETENTION, AFTER_RETENTION},
-    {"report.decided", "who decided: an appeal goes to another", RETENTION, AFTER_RETENTION},
+    {"report.banned", "whether it ended in shutting out", RETENTION, AFTER_RETENTION, true},
+    {"report.decided", "who decided: an appeal goes to another", RETENTION, AFTER_RETENTION, true},
     {0},
 };
 static const struct schema schema = {"safety", steps, columns};

@@ -350,6 +350,33 @@ forget_every_personal_table_hangs_on_the_person(void **state)
 	world_free(w);
 }
 
+/* What may be exported to one of the two would else name the other to them. */
+static void
+forget_a_row_of_two_people_shows_each_only_their_own(void **state)
+{
+	static char pairs[TABLES][3][64];
+	struct world *w = world_new();
+	sqlite3 *db;
+	char name[160];
+	int n;
+
+	(void)state;
+	assert_int_equal(sqlite3_open_v2(w->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	n = list(db,
+	    "SELECT m.name, f.\"from\" FROM sqlite_schema m JOIN pragma_foreign_key_list(m.name) f"
+	    " WHERE m.type = 'table' AND f.\"table\" = 'person' AND (SELECT count(*) FROM"
+	    " pragma_foreign_key_list(m.name) g WHERE g.\"table\" = 'person') > 1",
+	    NULL, pairs, TABLES);
+	sqlite3_close(db);
+	assert_true(n >= 4);
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "%s.%s", pairs[i][0], pairs[i][1]);
+		if (!declared(pairs[i][0], pairs[i][1])->another)
+			fail_msg("%s does not say that it tells of somebody else", name);
+	}
+	world_free(w);
+}
+
 /* ---- retention ---- */
 
 static bool
@@ -666,6 +693,7 @@ forget_leaves_no_copy_on_the_raw_device(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(forget_export_delete_rescan_is_nothing),
     cmocka_unit_test(forget_every_personal_table_hangs_on_the_person),
+    cmocka_unit_test(forget_a_row_of_two_people_shows_each_only_their_own),
     cmocka_unit_test(forget_what_a_retention_ends_is_gone),
     cmocka_unit_test(forget_made_files_go_with_the_person),
     cmocka_unit_test(forget_a_sent_file_is_gone),

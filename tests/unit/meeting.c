@@ -1,6 +1,8 @@
 /* Meeting people: what an observer can see of a round, and who may do what. */
 #include "unit.h"
 
+#include "core/mine.h"
+
 #include "meeting_world.h"
 
 /* ---- what an observer sees ---- */
@@ -539,6 +541,60 @@ safety_nobody_decides_about_themselves(void **state)
 	world_free(w);
 }
 
+struct exported {
+	int64_t person;
+	char *json;
+};
+
+static void
+export_turn(struct turn *t, void *ctx)
+{
+	struct exported *e = ctx;
+	struct blob json = mine_json(t, e->person);
+
+	e->json = strndup(json.bytes, json.length);
+}
+
+/* "report by reporter" as that person's export has it; free() it. */
+static char *
+own_report(struct world *w, int64_t person)
+{
+	struct exported e = {person, NULL};
+	char *at;
+
+	assert_true(engine_turn(w->engine, export_turn, &e));
+	at = strstr(e.json, "\"report by reporter\"");
+	assert_non_null(at);
+	at = strndup(at, strcspn(at, "]"));
+	free(e.json);
+	return at;
+}
+
+/* The other one's organisation, number, accounts and fate are not the reporter's to read. */
+static void
+safety_export_of_a_reporter_tells_nothing_of_the_other(void **state)
+{
+	struct world *w = two_networks(8);
+	char *open, *gone;
+
+	(void)state;
+	relay_open_now(w, 1, 6, 0);
+	writes(w, 1, "/safety", NULL);
+	presses(w, 1, 1);
+	open = own_report(w, 1);
+	assert_non_null(strstr(open, "\"opened\": \""));
+	assert_null(strstr(open, orgs[6 % 4]));
+	assert_null(strstr(open, "\"6\""));
+	writes(w, 6, "/forgetme", NULL);
+	presses(w, 6, 1);
+	assert_int_equal(number(w, "SELECT count(*) FROM person WHERE id = 6"), 0);
+	gone = own_report(w, 1);
+	assert_string_equal(open, gone);
+	free(open);
+	free(gone);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(match_refusals_cannot_be_told_apart),
     cmocka_unit_test(match_a_round_survives_being_killed),
@@ -548,6 +604,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(match_cards_of_others_and_of_yesterday),
     cmocka_unit_test(offers_belong_to_their_organisation),
     cmocka_unit_test(safety_nobody_decides_about_themselves),
+    cmocka_unit_test(safety_export_of_a_reporter_tells_nothing_of_the_other),
 };
 
 UNIT_RUN(tests)
