@@ -83,21 +83,35 @@ newest_chain(struct turn *t)
 	return chain;
 }
 
-void
-audit(struct turn *t, const char *action, int64_t subject)
+static void
+append(struct turn *t, const char *action, int64_t subject, struct blob actor)
 {
 	struct audit_entry entry = {
 	    .hour = t->now / HOUR * HOUR, .action = action, .subject = subject};
-	struct blob before = newest_chain(t), actor = {0}, chain;
+	struct blob before = newest_chain(t), chain;
 
 	if (strlen(action) > ACTION_MOST)
 		turn_fail(t, "audit: a long action");
-	if (t->person)
-		actor = keyed(t, "audit.actor", &t->person->id, sizeof(t->person->id));
 	entry.id = db_insert(t->db, &add, V(entry.hour, action, subject, actor));
 	chain = chained(t, before, &entry, actor);
 	db_run(t->db, &set_chain, V(chain, entry.id));
 	db_run(t->db, &set_head, V(entry.id, keyed(t, "audit.head", chain.bytes, chain.length)));
+}
+
+void
+audit(struct turn *t, const char *action, int64_t subject)
+{
+	struct blob actor = {0};
+
+	if (t->person)
+		actor = keyed(t, "audit.actor", &t->person->id, sizeof(t->person->id));
+	append(t, action, subject, actor);
+}
+
+void
+audit_unnamed(struct turn *t, const char *action, int64_t subject)
+{
+	append(t, action, subject, (struct blob){0});
 }
 
 static const char *

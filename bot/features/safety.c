@@ -133,7 +133,7 @@ safety_report(struct turn *t, int64_t about, int64_t chat, enum report_kind kind
 		VNULL, t->now));
 	if (text[0])
 		db_run(t->db, &set_text, V(sealed(t, id, text), id, by->id));
-	audit(t, kind == REPORT_APPEAL ? "report.appeal" : "report.open", id);
+	audit_unnamed(t, kind == REPORT_APPEAL ? "report.appeal" : "report.open", id);
 	tell_deciders(t, id);
 	return id;
 }

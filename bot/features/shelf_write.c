@@ -435,7 +435,7 @@ put(struct turn *t)
 		r.attachment = file;
 	shelf_put(t, &r);
 	throw_away(t);
-	audit(t, is_new ? "shelf.share" : "shelf.change", r.id);
+	audit_unnamed(t, is_new ? "shelf.share" : "shelf.change", r.id);
 	say(t, words(t, is_new ? "shelf.shared" : "newevent.saved", NULL));
 	if (shelf_get(t, r.id, &r))
 		shelf_show(t, &r);

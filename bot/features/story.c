@@ -298,7 +298,7 @@ story_withdraw(struct turn *t, const struct story *story)
 	take_back(t, story->id);
 	take_down(t, story);
 	db_run(t->db, &drop, V(story->id));
-	audit(t, "story.withdraw", 0);
+	audit_unnamed(t, "story.withdraw", 0);
 }
 
 /* ---- my story ---- */
@@ -522,7 +522,7 @@ agree_now(struct turn *t)
 		return;
 	if (s.state == STORY_AUTHOR) {
 		story_set_state(t, &s, STORY_LIVE);
-		audit(t, "story.live", s.number);
+		audit_unnamed(t, "story.live", s.number);
 		s.state = STORY_LIVE;
 	}
 	edit(t, mine_card(t, &s));

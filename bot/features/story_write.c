@@ -361,7 +361,7 @@ handed_in(struct turn *t, const struct story *s)
 		if (bits >> i & 1)
 			db_run(t->db, &use_set, V(s->id, i, expires));
 	story_set_state(t, s, STORY_CHECK);
-	audit(t, "story.submit", s->number);
+	audit_unnamed(t, "story.submit", s->number);
 	people_each(t, COORDINATORS, s->org, 20, tell_checker, NULL);
 }
 

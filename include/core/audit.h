@@ -17,6 +17,9 @@
  * of the thing (post, ticket, approval), 0 for none: never a person's. By t->person or, in a job or
  * from the terminal, by nobody. */
 void audit(struct turn *t, const char *action, int64_t subject);
+/* The same by nobody, for what others must not find out who did: the same hash on another entry would
+ * say so (a report, an author's own story, a page of the shelf). */
+void audit_unnamed(struct turn *t, const char *action, int64_t subject);
 
 struct audit_entry {
 	int64_t id, hour; /* unix s, a whole hour */

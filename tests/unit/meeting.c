@@ -1,6 +1,7 @@
 /* Meeting people: what an observer can see of a round, and who may do what. */
 #include "unit.h"
 
+#include "core/audit.h"
 #include "core/mine.h"
 
 #include "meeting_world.h"
@@ -592,6 +593,51 @@ safety_export_of_a_reporter_tells_nothing_of_the_other(void **state)
 	assert_string_equal(open, gone);
 	free(open);
 	free(gone);
+	forget_both(w);
+	world_free(w);
+}
+
+static void
+actor_of_report(struct turn *t, const struct audit_entry *entry, void *ctx)
+{
+	const char **actor = ctx;
+
+	(void)t;
+	if (!strcmp(entry->action, "report.open"))
+		actor[0] = memory_string(entry->actor);
+	if (!strcmp(entry->action, "report.close"))
+		actor[1] = memory_string(entry->actor);
+}
+
+static void
+audit_turn(struct turn *t, void *ctx)
+{
+	audit_each(t, 20, actor_of_report, ctx);
+}
+
+/* An admin who was reported reads /audit, and knows whose hash stands on other entries. */
+static void
+safety_audit_does_not_name_a_reporter(void **state)
+{
+	struct world *w = two_networks(8);
+	char *actor[2] = {NULL, NULL};
+	int64_t last = 4;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, officers_turn, &last));
+	relay_open_now(w, 1, 2, 0);
+	writes(w, 1, "/safety", NULL);
+	presses(w, 1, 1);
+	writes(w, 3, "/reports", NULL);
+	presses(w, 3, 1);
+	presses(w, 3, 2);
+	assert_true(engine_turn(w->engine, audit_turn, actor));
+	assert_string_equal(actor[0], "");
+	/* Who decided is there, to be asked about it. */
+	assert_int_equal(strlen(actor[1]), 8);
+	free(actor[0]);
+	free(actor[1]);
+	forget_both(w);
 	world_free(w);
 }
 
@@ -605,6 +651,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(offers_belong_to_their_organisation),
     cmocka_unit_test(safety_nobody_decides_about_themselves),
     cmocka_unit_test(safety_export_of_a_reporter_tells_nothing_of_the_other),
+    cmocka_unit_test(safety_audit_does_not_name_a_reporter),
 };
 
 UNIT_RUN(tests)
