@@ -38,6 +38,8 @@ static const char *const steps[] = {
     " pass INTEGER NOT NULL, ran INTEGER NOT NULL, seed INTEGER NOT NULL, input INTEGER NOT NULL,"
     " result INTEGER NOT NULL, groups INTEGER NOT NULL, weight INTEGER NOT NULL,"
     " bound INTEGER NOT NULL, ms INTEGER NOT NULL) STRICT;",
+    "CREATE TABLE round_count(org TEXT PRIMARY KEY, willing INTEGER NOT NULL,"
+    " took INTEGER NOT NULL) STRICT;",
     NULL,
 };
 #define UNTIL_NEXT "until the next round"
@@ -79,6 +81,10 @@ static const struct column columns[] = {
     {"round_run.weight", "their points", "[retention] audit days", NOT_PERSONAL},
     {"round_run.bound", "the most that is possible", "[retention] audit days", NOT_PERSONAL},
     {"round_run.ms", "how long it took", "[retention] audit days", NOT_PERSONAL},
+    {"round_count.org", "which organisation", UNTIL_NEXT, NOT_PERSONAL},
+    {"round_count.willing", "how many of it said yes to meetings when the last round ended",
+	UNTIL_NEXT, NOT_PERSONAL},
+    {"round_count.took", "how many of them took part", UNTIL_NEXT, NOT_PERSONAL},
     {0},
 };
 static const struct schema schema = {"round", steps, columns};
@@ -92,6 +98,12 @@ static struct sql close = {
     "UPDATE meeting_round SET state = 6, took = (SELECT count(*) FROM round_member WHERE round = ?1"
     " AND state IN (1, 3, 4)), introduced = (SELECT count(*) FROM round_member WHERE round = ?1"
     " AND state = 3) WHERE id = ?1"};
+static struct sql count_drop = {"DELETE FROM round_count"};
+static struct sql count_add = {
+    "INSERT INTO round_count(org, willing, took) SELECT p.org, count(*), count(m.person)"
+    " FROM consent c JOIN person p ON p.id = c.person LEFT JOIN round_member m"
+    " ON m.person = p.id AND m.round = ? AND m.state IN (1, 3, 4)"
+    " WHERE c.what = 'matching' AND p.adult = 1 AND p.joined > 0 GROUP BY p.org"};
 static struct sql forget_members = {"DELETE FROM round_member WHERE round <> ?"};
 static struct sql forget_introductions = {"DELETE FROM introduction WHERE round <> ?"};
 static struct sql to_ask = {
@@ -153,11 +165,12 @@ static struct sql said_no = {
     " WHERE i.round = ? AND p.person = ? AND p.answer <> 1"};
 static struct sql count_all = {"SELECT count(*) FROM consent c JOIN person p ON p.id = c.person"
 			       " WHERE c.what = 'matching' AND p.adult = 1 AND p.joined > 0"};
-static struct sql *const statements[] = {&now_on, &add, &set_state, &close, &forget_members,
-    &forget_introductions, &to_ask, &member_add, &member_set, &member_wish, &member_get,
-    &member_card, &member_state, &wished, &has_wished, &waited, &widen_none, &widen_one, &part_add,
-    &part_get, &part_drop, &parts_drop, &run_add, &past_now, &intro_add, &intro_person, &intro_get,
-    &intro_answer, &intro_open, &intro_people, &intro_state, &to_tell, &said_no, &count_all, NULL};
+static struct sql *const statements[] = {&now_on, &add, &set_state, &close, &count_drop, &count_add,
+    &forget_members, &forget_introductions, &to_ask, &member_add, &member_set, &member_wish,
+    &member_get, &member_card, &member_state, &wished, &has_wished, &waited, &widen_none,
+    &widen_one, &part_add, &part_get, &part_drop, &parts_drop, &run_add, &past_now, &intro_add,
+    &intro_person, &intro_get, &intro_answer, &intro_open, &intro_people, &intro_state, &to_tell,
+    &said_no, &count_all, NULL};
 
 enum { DAY = 86400, CHUNK = 40, ANSWER_YES = 1, ANSWER_NO, ANSWER_NEVER, MET = 1, NOT_MET };
 
@@ -619,6 +632,9 @@ end_pass(struct turn *t, struct round *r)
 		return;
 	}
 	db_run(t->db, &close, V(r->id));
+	/* What coordinators are told stands still until the next round ends. */
+	db_run(t->db, &count_drop, NONE);
+	db_run(t->db, &count_add, V(r->id));
 }
 
 static void

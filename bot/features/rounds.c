@@ -10,17 +10,15 @@ static struct sql last = {
     "SELECT id, took, introduced, opened FROM meeting_round ORDER BY id DESC LIMIT 1"};
 static struct sql count_all = {"SELECT count(*) FROM consent c JOIN person p ON p.id = c.person"
 			       " WHERE c.what = 'matching' AND p.adult = 1 AND p.joined > 0"};
-static struct sql count_own = {
-    "SELECT count(*) FROM consent c JOIN person p ON p.id = c.person WHERE c.what = 'matching'"
-    " AND p.adult = 1 AND p.joined > 0 AND p.org IN (SELECT org FROM role WHERE person = ?"
-    " AND role = 2)"};
-static struct sql count_round = {
-    "SELECT count(*) FROM round_member m JOIN person p ON p.id = m.person WHERE m.round = ?1"
-    " AND m.state IN (1, 3, 4) AND p.org IN (SELECT org FROM role WHERE person = ?2 AND role = 2)"};
+/* As they were when the last round ended: what changes under somebody's eyes tells who it was. */
+static struct sql counted = {
+    "SELECT sum(willing), sum(took) FROM round_count WHERE ?1 = 0 OR org IN (SELECT org FROM role"
+    " WHERE person = ?1 AND role = 2)"};
+static struct sql any_counted = {"SELECT 1 FROM round_count"};
 static struct sql run_prune = {"DELETE FROM round_run WHERE ran < ?"};
 static struct sql last_opened = {"SELECT max(opened) FROM meeting_round"};
 static struct sql *const statements[] = {
-    &last, &last_opened, &count_all, &count_own, &count_round, &run_prune, NULL};
+    &last, &last_opened, &count_all, &counted, &any_counted, &run_prune, NULL};
 
 enum { DAY = 86400 };
 
@@ -31,6 +29,33 @@ rounded(struct turn *t, int64_t n)
 {
 	return n < 10 ? words_flat(t, "round.few", NULL)
 		      : arena_print(t->arena, "%lld", (long long)((n + 2) / 5 * 5));
+}
+
+static void
+counts_of(struct turn *t, int64_t person, int64_t *willing, int64_t *took)
+{
+	struct rows *q = db_query(t->db, &counted, V(person));
+
+	db_next(q);
+	*willing = db_int(q, 0);
+	*took = db_int(q, 1);
+	db_done(q);
+}
+
+static void
+last_counts(struct turn *t, struct card *card)
+{
+	bool coordinates = t->person->access & COORDINATORS;
+	int64_t all, own = 0, took;
+
+	if (coordinates) {
+		counts_of(t, t->person->id, &own, &took);
+		card_line(card, words(t, "round.last_own", "own", rounded(t, took), NULL));
+	}
+	counts_of(t, PERSON_NOBODY, &all, &took);
+	card_line(card, words(t, "round.all", "all", rounded(t, all), NULL));
+	if (coordinates)
+		card_line(card, words(t, "round.own", "own", rounded(t, own), NULL));
 }
 
 static void
@@ -49,10 +74,8 @@ last_round(struct turn *t, struct card *card)
 		return;
 	card_line(card, words(t, "round.last", "took", rounded(t, took), "introduced",
 			    rounded(t, introduced), NULL));
-	if (t->person->access & COORDINATORS)
-		card_line(card,
-		    words(t, "round.last_own", "own",
-			rounded(t, db_number(t->db, &count_round, V(id, t->person->id), 0)), NULL));
+	if (db_exists(t->db, &any_counted, NONE))
+		last_counts(t, card);
 }
 
 /* ---- what falls on its days ---- */
@@ -106,11 +129,6 @@ round_command(struct turn *t)
 	int64_t all = db_number(t->db, &count_all, NONE, 0);
 	int percent = work_percent(t, "round.plan", "");
 
-	card_line(card, words(t, "round.all", "all", rounded(t, all), NULL));
-	if (t->person->access & COORDINATORS)
-		card_line(
-		    card, words(t, "round.own", "own",
-			      rounded(t, db_number(t->db, &count_own, V(t->person->id), 0)), NULL));
 	if (round_now(t, &r)) {
 		card_line(card,
 		    words(t, arena_print(t->arena, "round.state.%d", (int)r.state), "pass",

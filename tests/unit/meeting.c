@@ -230,6 +230,47 @@ match_a_round_survives_being_killed(void **state)
 	world_free(w);
 }
 
+/* ---- what coordinators count ---- */
+
+static void
+coordinate_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	people_grant(t, 1, COORDINATORS, orgs[1]);
+}
+
+static void
+withdraw_turn(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	for (int64_t person = 2; person <= 17; person++)
+		consent_set(t, person, CONSENT_MATCHING, false);
+}
+
+/* Whoever watches the numbers while one person joins or leaves would learn what that one chose. */
+static void
+match_counts_stand_still_between_rounds(void **state)
+{
+	struct world *w = peopled(OTHER);
+	static const char all[] = "\u206840\u2069";
+	char *before;
+
+	(void)state;
+	assert_true(engine_turn(w->engine, coordinate_turn, NULL));
+	while (number(w, "SELECT count(*) FROM meeting_round WHERE state < 6"))
+		world_pass(w, HOUR);
+	world_says(w, who(1), "/round");
+	before = memory_string(world_last(w, who(1))->text);
+	assert_non_null(strstr(before, all));
+	assert_true(engine_turn(w->engine, withdraw_turn, NULL));
+	world_says(w, who(1), "/round");
+	/* Only that no round is opened below thirty people is said at once. */
+	assert_memory_equal(before, world_last(w, who(1))->text,
+	    (size_t)(strstr(before, all) - before) + sizeof(all) - 1);
+	free(before);
+	world_free(w);
+}
+
 /* ---- three who like trios, and an episode to talk over ---- */
 
 static void
@@ -644,6 +685,7 @@ safety_audit_does_not_name_a_reporter(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(match_refusals_cannot_be_told_apart),
     cmocka_unit_test(match_a_round_survives_being_killed),
+    cmocka_unit_test(match_counts_stand_still_between_rounds),
     cmocka_unit_test(match_three_meet_over_an_episode),
     cmocka_unit_test(match_who_has_few_hears_it_kindly),
     cmocka_unit_test(match_each_command_for_each_role),
