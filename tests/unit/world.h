@@ -24,6 +24,8 @@
 #include "store/manifest.h"
 #include "store/seal.h"
 
+#include "folder.h"
+
 #define WORLD_UNUSED __attribute__((unused))
 
 #ifndef WORLD_FOLDER
@@ -270,24 +272,6 @@ world_forget_sent(struct world *w)
 	for (int i = 0; i < w->count; i++)
 		free(w->sent[i].text);
 	w->count = w->reported = 0;
-}
-
-static void
-remove_folder(const char *folder)
-{
-	DIR *d = opendir(folder);
-	char path[400];
-
-	for (struct dirent *e; d && (e = readdir(d));) {
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
-		if (unlink(path))
-			remove_folder(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(folder);
 }
 
 WORLD_UNUSED static void
