@@ -1,27 +1,10 @@
 /* Cards: names isolated by construction, packed and unpacked, cut where nothing breaks. */
 #include "unit.h"
 
-#include "base/arena.h"
 #include "base/card.h"
 #include "base/text.h"
 
-static struct arena *arena;
-
-static int
-begin(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
+#include "in_arena.h"
 
 /* A line's end closes an isolate by itself, so one over several lines would end in the first. */
 static void
@@ -186,13 +169,13 @@ card_of_a_file_begins_beside_it(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(card_isolates_each_line_of_strangers_words, begin, end),
-    cmocka_unit_test_setup_teardown(card_isolates_strangers_words, begin, end),
-    cmocka_unit_test_setup_teardown(card_takes_no_address_with_controls, begin, end),
-    cmocka_unit_test_setup_teardown(card_packs_and_comes_back, begin, end),
-    cmocka_unit_test_setup_teardown(card_appends_lines_and_paragraphs, begin, end),
-    cmocka_unit_test_setup_teardown(card_cuts_lose_nothing_and_fit, begin, end),
-    cmocka_unit_test_setup_teardown(card_of_a_file_begins_beside_it, begin, end),
+    IN_ARENA(card_isolates_each_line_of_strangers_words),
+    IN_ARENA(card_isolates_strangers_words),
+    IN_ARENA(card_takes_no_address_with_controls),
+    IN_ARENA(card_packs_and_comes_back),
+    IN_ARENA(card_appends_lines_and_paragraphs),
+    IN_ARENA(card_cuts_lose_nothing_and_fit),
+    IN_ARENA(card_of_a_file_begins_beside_it),
 };
 
 UNIT_RUN(tests)

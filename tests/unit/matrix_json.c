@@ -3,33 +3,15 @@
 
 #include <jansson.h>
 
-#include "base/arena.h"
 #include "base/card.h"
 #include "transports/matrix_body.h"
 #include "transports/matrix_file.h"
 #include "transports/matrix_json.h"
 #include "transports/matrix_parse.h"
 
+#include "in_arena.h"
+
 #define US "@bot:h"
-
-/* http_header is io's; answers of these tests have their headers here. */
-static struct arena *arena;
-
-static int
-make(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return 0;
-}
-
-static int
-clear(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 /* ---- events ---- */
 
@@ -410,21 +392,20 @@ matrix_file_opens_what_was_sealed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(matrix_json_reads_a_message, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_json_passes_over_what_is_not_for_us, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_json_reads_an_edit_and_an_answer, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_json_in_a_group_only_what_is_said_to_us, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_json_reads_media_in_clear_and_encrypted, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_json_fates, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_json_waits_as_long_as_asked, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_body_of_a_plain_card_has_no_html, make, clear),
-    cmocka_unit_test_setup_teardown(
-	matrix_body_has_allowed_tags_only_and_is_whole_without, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_body_writes_commands_as_they_are_typed, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_body_says_when_a_number_would_be_an_answer, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_body_links_only_to_the_web, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_body_of_an_edit_holds_both, make, clear),
-    cmocka_unit_test_setup_teardown(matrix_file_opens_what_was_sealed, make, clear),
+    IN_ARENA(matrix_json_reads_a_message),
+    IN_ARENA(matrix_json_passes_over_what_is_not_for_us),
+    IN_ARENA(matrix_json_reads_an_edit_and_an_answer),
+    IN_ARENA(matrix_json_in_a_group_only_what_is_said_to_us),
+    IN_ARENA(matrix_json_reads_media_in_clear_and_encrypted),
+    IN_ARENA(matrix_json_fates),
+    IN_ARENA(matrix_json_waits_as_long_as_asked),
+    IN_ARENA(matrix_body_of_a_plain_card_has_no_html),
+    IN_ARENA(matrix_body_has_allowed_tags_only_and_is_whole_without),
+    IN_ARENA(matrix_body_writes_commands_as_they_are_typed),
+    IN_ARENA(matrix_body_says_when_a_number_would_be_an_answer),
+    IN_ARENA(matrix_body_links_only_to_the_web),
+    IN_ARENA(matrix_body_of_an_edit_holds_both),
+    IN_ARENA(matrix_file_opens_what_was_sealed),
 };
 
 UNIT_RUN(tests)

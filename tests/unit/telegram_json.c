@@ -3,15 +3,15 @@
 
 #include <jansson.h>
 
-#include "base/arena.h"
 #include "base/card.h"
 #include "base/memory.h"
 #include "transports/slice.h"
 #include "transports/telegram_body.h"
 #include "transports/telegram_json.h"
 
+#include "in_arena.h"
+
 static const struct telegram_me me = {.id = 42, .username = "alum_bot"};
-static struct arena *arena;
 
 static struct telegram_updates
 read_all(const char *json)
@@ -621,42 +621,24 @@ telegram_body_escapes_every_byte(void **state)
 	buf_free(&json);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 static const struct CMUnitTest tests[] = {
-    TEST(telegram_json_reads_a_message),
-    TEST(telegram_json_tells_updates_with_the_same_number_apart),
-    TEST(telegram_json_reads_a_press),
-    TEST(telegram_json_reads_membership_and_moves),
-    TEST(telegram_json_knows_when_a_group_means_us),
-    TEST(telegram_json_reads_media),
-    TEST(telegram_json_passes_over_what_is_not_for_it),
-    TEST(telegram_json_isolates_poison),
-    TEST(telegram_json_survives_depth),
-    TEST(telegram_json_salvages_a_cut_answer),
-    TEST(telegram_json_tells_fates),
-    TEST(telegram_body_counts_entities_in_utf16),
-    TEST(telegram_body_keeps_the_limits),
-    TEST(telegram_body_has_buttons_that_are_taken),
-    TEST(telegram_body_lays_out_buttons),
-    TEST(telegram_body_refuses_what_is_no_chat),
-    TEST(telegram_body_escapes_every_byte),
+    IN_ARENA(telegram_json_reads_a_message),
+    IN_ARENA(telegram_json_tells_updates_with_the_same_number_apart),
+    IN_ARENA(telegram_json_reads_a_press),
+    IN_ARENA(telegram_json_reads_membership_and_moves),
+    IN_ARENA(telegram_json_knows_when_a_group_means_us),
+    IN_ARENA(telegram_json_reads_media),
+    IN_ARENA(telegram_json_passes_over_what_is_not_for_it),
+    IN_ARENA(telegram_json_isolates_poison),
+    IN_ARENA(telegram_json_survives_depth),
+    IN_ARENA(telegram_json_salvages_a_cut_answer),
+    IN_ARENA(telegram_json_tells_fates),
+    IN_ARENA(telegram_body_counts_entities_in_utf16),
+    IN_ARENA(telegram_body_keeps_the_limits),
+    IN_ARENA(telegram_body_has_buttons_that_are_taken),
+    IN_ARENA(telegram_body_lays_out_buttons),
+    IN_ARENA(telegram_body_refuses_what_is_no_chat),
+    IN_ARENA(telegram_body_escapes_every_byte),
 };
 
 UNIT_RUN(tests)

@@ -1,29 +1,12 @@
 /* Text that strangers typed: made safe, folded, measured, cut. */
 #include "unit.h"
 
-#include "base/arena.h"
 #include "base/text.h"
+
+#include "in_arena.h"
 
 #define RLO "\xe2\x80\xae"
 #define RLI "\xe2\x81\xa7"
-
-static struct arena *arena;
-
-static int
-begin(void **state)
-{
-	(void)state;
-	arena = arena_new();
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	arena_free(arena);
-	return 0;
-}
 
 static void
 text_clean_makes_it_safe(void **state)
@@ -169,13 +152,13 @@ text_reveals_what_would_find_somebody(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(text_clean_makes_it_safe, begin, end),
-    cmocka_unit_test_setup_teardown(text_fold_makes_spellings_one, begin, end),
-    cmocka_unit_test_setup_teardown(text_numbers_in_three_scripts, begin, end),
-    cmocka_unit_test_setup_teardown(text_distance_counts_edits_up_to_a_limit, begin, end),
-    cmocka_unit_test_setup_teardown(text_cut_ends_at_a_good_place, begin, end),
-    cmocka_unit_test_setup_teardown(text_balance_and_direction, begin, end),
-    cmocka_unit_test_setup_teardown(text_reveals_what_would_find_somebody, begin, end),
+    IN_ARENA(text_clean_makes_it_safe),
+    IN_ARENA(text_fold_makes_spellings_one),
+    IN_ARENA(text_numbers_in_three_scripts),
+    IN_ARENA(text_distance_counts_edits_up_to_a_limit),
+    IN_ARENA(text_cut_ends_at_a_good_place),
+    IN_ARENA(text_balance_and_direction),
+    IN_ARENA(text_reveals_what_would_find_somebody),
 };
 
 UNIT_RUN(tests)
