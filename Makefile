@@ -196,11 +196,11 @@ deb: deb-deps
 	@ls $(B)/deb/*.deb
 
 # Prints figures; nothing here asserts a time.
-$(B)/bench/slow_sync.so: tests/bench/preload/slow_sync.c
+$(B)/bench/%.so: tests/bench/preload/%.c
 	@mkdir -p $(@D)
 	$(CC) $(STD) $(WARN) -O2 -fPIC -shared $< -o $@
 bench: deps
-	@$(MAKE) --no-print-directory -s programs $(BENCH_BIN) $(B)/bench/slow_sync.so
+	@$(MAKE) --no-print-directory -s programs $(BENCH_BIN) $(B)/bench/slow_sync.so $(B)/bench/more_trust.so
 	@tests/bench/run $(ONLY)
 
 FUZZ_SECONDS := 10

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "loop_uv.h"
 
 static const char NO_MEMORY[] = "out of memory";
+static const char SYSTEM_CERTIFICATES[] = "/etc/ssl/certs";
 
 enum {
 	CONNECT_DEFAULT_MS = 10000,
@@ -79,6 +81,21 @@ http_library(void)
 	return curl_version();
 }
 
+/* A file 0123abcd.0 is a certificate under its hash. */
+static bool
+has_hashes(const char *path)
+{
+	DIR *folder = opendir(path);
+	const struct dirent *e = NULL;
+
+	while (folder && (e = readdir(folder)))
+		if (strspn(e->d_name, "0123456789abcdef") == 8 && !strcmp(e->d_name + 8, ".0"))
+			break;
+	if (folder)
+		closedir(folder);
+	return e;
+}
+
 struct http *
 http_new(struct loop *loop, const struct http_options *options)
 {
@@ -91,8 +108,10 @@ http_new(struct loop *loop, const struct http_options *options)
 	if (options) {
 		http->user_agent = copy(options->user_agent);
 		http->proxy = whole_path(options->proxy);
-		http->ca_file = copy(options->ca_file);
+		http->ca_folder = copy(options->ca_folder);
 	}
+	if (!http->ca_folder && has_hashes(SYSTEM_CERTIFICATES))
+		http->ca_folder = copy(SYSTEM_CERTIFICATES);
 	return http;
 }
 
@@ -104,7 +123,7 @@ http_free(struct http *http)
 	assert(http->lanes == 0);
 	free(http->user_agent);
 	free(http->proxy);
-	free(http->ca_file);
+	free(http->ca_folder);
 	free(http);
 	curl_global_cleanup();
 }

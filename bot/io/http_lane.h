@@ -69,7 +69,7 @@ struct http_lane {
 
 struct http {
 	struct loop *loop;
-	char *user_agent, *proxy, *ca_file;
+	char *user_agent, *proxy, *ca_folder;
 	int lanes;
 };
 

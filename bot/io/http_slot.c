@@ -156,8 +156,10 @@ set_network(struct http_slot *slot)
 	SET(slot, CURLOPT_PROXY, proxy);
 	SET(slot, CURLOPT_NOPROXY, "");
 	SET(slot, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (lane->http->ca_file)
-		SET(slot, CURLOPT_CAINFO, lane->http->ca_file);
+	/* One of the two only: with both libcurl reads the whole list for each connection. */
+	if (lane->http->ca_folder)
+		SET(slot, CURLOPT_CAINFO, NULL);
+	SET(slot, CURLOPT_CAPATH, lane->http->ca_folder);
 }
 
 static void

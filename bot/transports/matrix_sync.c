@@ -117,8 +117,7 @@ poll_lost(struct matrix *m, const struct http_answer *http)
 		m->quick = false;
 		matrix_poll_later(m, 0);
 	} else {
-		matrix_poll_failed(
-		    m, http->outcome == HTTP_NOT_SENT ? "no connection" : "no answer");
+		matrix_poll_failed(m, http->outcome == HTTP_NOT_SENT ? http->cause : "no answer");
 	}
 }
 

@@ -121,7 +121,7 @@ poll_lost(struct telegram *tg, const struct http_answer *http)
 		tg->quick = false;
 		poll_later(tg, 0);
 	} else {
-		poll_failed(tg, http->outcome == HTTP_NOT_SENT ? "no connection" : "no answer");
+		poll_failed(tg, http->outcome == HTTP_NOT_SENT ? http->cause : "no answer");
 	}
 }
 

@@ -4,7 +4,8 @@
  *
  *   bench-telegram [--bot PATH] [--wrap COMMAND] backlog N | rate PER_SECOND SECONDS RTT_MS |
  *                  idle SECONDS | start [PEOPLE]
- * Prints one line of `name value` pairs. --text is what people write (/help).
+ * Prints one line of `name value` pairs. --text is what people write (/help); --port is where the
+ * server listens (0: anywhere) and --root what the bot is told instead (a relay that speaks TLS).
  */
 #include "telegram_load.h"
 
@@ -157,8 +158,10 @@ start_and_stop(const char *people)
 	for (double end = now() + 1; now() < end;)
 		turn(10);
 	stop = bot_stop(&status);
-	printf("first_poll_ms %.1f libraries_ms %.1f cpu_ms %.1f stop_ms %.1f exit %d\n",
-	    start * 1000, libraries * 1000, cost.cpu_s * 1000, stop * 1000, WEXITSTATUS(status));
+	printf(
+	    "first_poll_ms %.1f libraries_ms %.1f cpu_ms %.1f stop_ms %.1f memory_mb %.1f exit %d\n",
+	    start * 1000, libraries * 1000, cost.cpu_s * 1000, stop * 1000,
+	    (double)cost.memory_kb / 1024, WEXITSTATUS(status));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }
 
@@ -176,6 +179,10 @@ main(int argc, char **argv)
 			typed = argv[i + 1];
 		else if (strcmp(argv[i], "--users") == 0)
 			users = (int)strtol(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--port") == 0)
+			port = (int)strtol(argv[i + 1], NULL, 10);
+		else if (strcmp(argv[i], "--root") == 0)
+			root = argv[i + 1];
 	}
 	signal(SIGPIPE, SIG_IGN);
 	if (i + 1 < argc && strcmp(argv[i], "backlog") == 0)
@@ -188,6 +195,7 @@ main(int argc, char **argv)
 	if (i < argc && strcmp(argv[i], "start") == 0)
 		return start_and_stop(i + 1 < argc ? argv[i + 1] : NULL);
 	fprintf(stderr, "bench-telegram [--bot PATH] [--wrap COMMAND] [--text WORDS] [--users N] "
+			"[--port N] [--root URL] "
 			"backlog N | rate PER_SECOND SECONDS RTT_MS | idle SECONDS | "
 			"start [PEOPLE]\n");
 	return 64;

@@ -45,6 +45,7 @@ static struct client clients[CLIENTS];
 static int epoll, listener, port;
 static int users = 1000;
 static const char *typed = "/help", *bot_path = "build/alumhub-bot", *wrap = "";
+static const char *root; /* what the bot is told instead of this server's address; NULL: that */
 static long total, made, served, confirmed, replies, polls, last_message = 1000;
 static int connections = 8, limit_per_second = 100000; /* what the bot is told the limit is */
 static void (*heard)(const char *body);		       /* each message the bot sends; may be NULL */
@@ -269,7 +270,9 @@ client_new(void)
 static void
 listen_here(void)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in a = {.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t length = sizeof(a);
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = CLIENTS};
 
@@ -336,13 +339,16 @@ write_file(const char *name, const char *format, ...)
 static void
 bot_files(void)
 {
+	char here[64];
+
+	snprintf(here, sizeof(here), "http://127.0.0.1:%d", port);
 	write_file("token", "%s\n", TOKEN);
 	write_file("key", "0123456789abcdef0123456789abcdef");
 	write_file("bot.ini",
 	    "[bot]\ndatabase = bot.db\nkey_file = key\n[telegram]\ntoken_file = token\n"
-	    "api_root = http://127.0.0.1:%d\nper_second = %d\nper_chat_second = 1000\n"
+	    "api_root = %s\nper_second = %d\nper_chat_second = 1000\n"
 	    "connections = %d\n",
-	    port, limit_per_second, connections);
+	    root ? root : here, limit_per_second, connections);
 }
 
 static void

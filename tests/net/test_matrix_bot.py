@@ -4,13 +4,16 @@ import base64
 import os
 import re
 import resource
+import shutil
 import sqlite3
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from matrix_bot import (BOT, NOOR, PASSWORD, PROGRAM, TOKEN, Homeserver, World,  # noqa: E402
                         expect, run)
+from tls_relay import TlsRelay  # noqa: E402
 
 
 def wait_for(server, room, count=1, seconds=10):
@@ -28,6 +31,22 @@ def matrix_bot_answers_in_a_private_chat():
         assert s.wait(lambda: room in s.receipts), "no receipt"
         assert s.wait(lambda: s.account_data.get((BOT, "m.direct"))), "no m.direct"
         expect(s.account_data[BOT, "m.direct"][1], {NOOR: [room]})
+
+
+def matrix_bot_tells_nothing_to_whom_it_does_not_trust():
+    with World(start=False) as (s, b):
+        relay = TlsRelay(tempfile.mkdtemp(prefix="matrix-tls-", dir="build"),
+                         int(s.address.rpartition(":")[2]))
+        b.configure(TOKEN, address="https://localhost:%d" % relay.port)
+        b.start()
+        end = time.monotonic() + 20
+        while time.monotonic() < end and "certificate" not in b.command("status").stdout:
+            time.sleep(0.2)
+        said = b.command("status").stdout
+        relay.close()
+        shutil.rmtree(relay.folder)
+        assert "certificate" in said, said
+        assert not s.requests, s.requests
 
 
 def matrix_bot_enters_every_private_chat():

@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from telegram_server import Server, TOKEN  # noqa: E402
+from tls_relay import TlsRelay  # noqa: E402
 
 BOT = os.environ.get("BOT", "build/san/alumhub-bot")
 SECRET = TOKEN.split(":")[1]
@@ -159,6 +160,27 @@ def telegram_bot_says_nothing_personal_in_a_group():
         assert s.wait(lambda: s.ledger(-1001)), "no word in the group"
         time.sleep(0.5)
         expect(len(s.ledger(-1001)), 1)
+
+
+def telegram_bot_tells_nothing_to_whom_it_does_not_trust():
+    server = Server()
+    server.start()
+    relay = TlsRelay(tempfile.mkdtemp(prefix="telegram-tls-", dir="build"),
+                     int(server.address.rpartition(":")[2]))
+    server.address = "https://localhost:%d" % relay.port
+    b = Bot(server).start()
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end and "certificate" not in b.command("status").stdout:
+            time.sleep(0.2)
+        said = b.command("status").stdout
+        assert "certificate" in said, said
+        assert not server.requests, server.requests
+        assert SECRET not in said + b.said(), "the token was printed"
+    finally:
+        b.end()
+        relay.close()
+        shutil.rmtree(relay.folder)
 
 
 def telegram_bot_doubles_nothing_in_doubt():
