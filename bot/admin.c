@@ -23,6 +23,7 @@
 #include "io/control.h"
 #include "store/db.h"
 #include "store/seal.h"
+#include "transports/matrix.h"
 
 extern char **environ;
 
@@ -31,7 +32,9 @@ enum {
 	STARTING_WAIT_MS = 2000,
 	STARTING_STEP_MS = 20,
 	USES_DEFAULT = 1,
-	DAYS_DEFAULT = 14
+	DAYS_DEFAULT = 14,
+	USES_MOST = 100000,
+	DAYS_MOST = 3650
 };
 
 /* ---- what is asked, in the service or here ---- */
@@ -65,15 +68,20 @@ invite_turn(struct turn *t, void *ctx)
 static void
 erase_turn(struct turn *t, void *ctx)
 {
+	static const char *const networks[] = {"telegram", "matrix", "local"};
 	struct question *q = ctx;
-	const char *who = strchr(q->line, ':');
 	char network[32] = "";
+	int end = 0;
+	bool known = false;
 
-	sscanf(q->line, "erase %31[a-z]", network);
-	if (!who || !network[0])
+	sscanf(q->line, "erase %31[a-z]:%n", network, &end);
+	for (size_t i = 0; i < sizeof(networks) / sizeof(*networks); i++)
+		known = known || !strcmp(network, networks[i]);
+	/* A slip of the pen must not look like nobody. */
+	if (!known || !end || !q->line[end])
 		return;
 	buf_string(q->reply,
-	    people_erase_address(t, network, who + 1) ? "erased\n" : "nobody known there\n");
+	    people_erase_address(t, network, q->line + end) ? "erased\n" : "nobody known there\n");
 	q->status = EXIT_DONE;
 }
 
@@ -307,9 +315,12 @@ invite_main(struct app *app)
 		    "alumhub-bot: --role: expected member, coordinator, judge, safety or admin\n");
 		return EXIT_USAGE;
 	}
-	if (!whole_number(a->uses, USES_DEFAULT, 100000, &uses) ||
-	    !whole_number(a->days, DAYS_DEFAULT, 3650, &days)) {
-		fprintf(stderr, "alumhub-bot: --uses and --days: expected a whole number from 1\n");
+	if (!whole_number(a->uses, USES_DEFAULT, USES_MOST, &uses) ||
+	    !whole_number(a->days, DAYS_DEFAULT, DAYS_MOST, &days)) {
+		fprintf(stderr,
+		    "alumhub-bot: --uses and --days: expected whole numbers, from 1 to %d and to "
+		    "%d\n",
+		    USES_MOST, DAYS_MOST);
 		return EXIT_USAGE;
 	}
 	if ((people_role(a->role) & (MEMBERS | COORDINATORS)) && !a->org) {
@@ -341,16 +352,23 @@ erase_main(struct app *app)
 	size_t room = 0;
 	int status = EXIT_DONE, one;
 
-	while (getline(&input, &room, stdin) > 0) {
-		input[strcspn(input, "\r\n")] = 0;
-		if (!input[0])
+	for (int n = 1; getline(&input, &room, stdin) > 0; n++) {
+		const char *address = input + strspn(input, " \t\r\n");
+		size_t length = strlen(address);
+
+		while (length && strchr(" \t\r\n", address[length - 1]))
+			length--;
+		if (!length)
 			continue;
-		snprintf(line, sizeof(line), "erase %s", input);
+		snprintf(line, sizeof(line), "erase %.*s", (int)length, address);
 		one = ask_and_print(app, line);
 		if (one != EXIT_DONE)
 			status = one;
 		if (one == EXIT_USAGE)
-			fprintf(stderr, "alumhub-bot: expected NETWORK:ID\n");
+			fprintf(stderr,
+			    "alumhub-bot: line %d: expected NETWORK:ID, of telegram, matrix or "
+			    "local\n",
+			    n);
 	}
 	free(input);
 	return status;
@@ -359,6 +377,7 @@ erase_main(struct app *app)
 /* ---- check, schema ---- */
 
 struct checking {
+	const struct app *app;
 	struct db *db;
 	int wrong;
 };
@@ -395,11 +414,21 @@ remove_scratch(const char *folder)
 	rmdir(folder);
 }
 
+static void
+wrong_value(struct checking *c, const char *section, const char *name, const char *key,
+    const char *expected, const char * not )
+{
+	fprintf(stderr, "alumhub-bot: %s:%d: [%s%s%s] %s: expected %s, not %s\n",
+	    c->app->arguments->config, conf_line(c->app->conf, section, name, key, 0), section,
+	    name ? " " : "", name ? name : "", key, expected, not );
+	c->wrong++;
+}
+
 /* Where something is to be said, on a network that is not switched on. */
 static void
-check_place(const struct conf *conf, const char *section, const char *name, const char *key,
-    struct checking *c)
+check_place(struct checking *c, const char *section, const char *name, const char *key)
 {
+	const struct conf *conf = c->app->conf;
 	const char *place = conf_text(conf, section, name, key);
 	char network[32] = "";
 
@@ -408,20 +437,57 @@ check_place(const struct conf *conf, const char *section, const char *name, cons
 	snprintf(network, sizeof(network), "%.*s", (int)strcspn(place, ":"), place);
 	if ((!strcmp(network, "telegram") || !strcmp(network, "matrix")) && conf_has(conf, network))
 		return;
-	fprintf(stderr,
-	    "alumhub-bot: [%s%s%s] %s: expected a network that the file switches on, not %s\n",
-	    section, name ? " " : "", name ? name : "", key, network);
-	c->wrong++;
+	wrong_value(c, section, name, key, "a network that the file switches on", network);
 }
 
 static void
-check_places(const struct conf *conf, struct checking *c)
+check_org(struct checking *c, const char *section, const char *name)
 {
-	const char *name;
+	const char *org = conf_text(c->app->conf, section, name, "org");
 
-	check_place(conf, "ops", NULL, "room", c);
-	for (int i = 0; (name = conf_name(conf, "room", i)); i++)
-		check_place(conf, "room", name, "address", c);
+	if (org && !partners_find(c->app->partners, org))
+		wrong_value(
+		    c, section, name, "org", "the id of an organisation of the partners", org);
+}
+
+/* What points to something else: a place, an organisation, a text. */
+static void
+check_values(struct checking *c)
+{
+	const struct conf *conf = c->app->conf;
+	const char *name, *key;
+
+	check_place(c, "ops", NULL, "room");
+	for (int i = 0; (name = conf_name(conf, "room", i)); i++) {
+		check_place(c, "room", name, "address");
+		check_org(c, "room", name);
+	}
+	for (int i = 0; (name = conf_name(conf, "calendar", i)); i++)
+		check_org(c, "calendar", name);
+	for (int i = 0; (name = conf_name(conf, "podcast", i)); i++) {
+		key = conf_text(conf, "podcast", name, "disclaimer");
+		if (key && !words_has(c->app->words, key))
+			wrong_value(c, "podcast", name, "disclaimer", "a key of the words", key);
+	}
+}
+
+/* Which account it is, and one way in: without them `run` ends at once. */
+static void
+check_matrix(struct checking *c)
+{
+	const struct conf *conf = c->app->conf;
+	const char *user = conf_text(conf, "matrix", NULL, "user");
+
+	if (!conf_has(conf, "matrix"))
+		return;
+	if (!matrix_is_user(user))
+		wrong_value(c, "matrix", NULL, "user", "@name:server", user);
+	if (conf_text(conf, "matrix", NULL, "access_token_file") ||
+	    conf_text(conf, "matrix", NULL, "password_file"))
+		return;
+	fprintf(stderr, "alumhub-bot: %s: [matrix]: expected access_token_file or password_file\n",
+	    c->app->arguments->config);
+	c->wrong++;
 }
 
 /* Said, and not wrong: a credential comes into its place only when the service starts. */
@@ -452,10 +518,9 @@ note_secrets(const struct app *app)
 int
 check_main(struct app *app)
 {
-	struct checking c = {0};
+	struct checking c = {.app = app};
 	struct db_options options = {.schemas = engine_schemas(features)};
 	char *why = NULL;
-	const char *key;
 	char folder[] = "/tmp/alumhub-check-XXXXXX", path[64];
 
 	if (!mkdtemp(folder)) {
@@ -473,17 +538,8 @@ check_main(struct app *app)
 		return EXIT_CONFIG;
 	}
 	engine_statements(features, check_statement, &c);
-	for (int i = 0; conf_name(app->conf, "podcast", i); i++) {
-		key = conf_text(
-		    app->conf, "podcast", conf_name(app->conf, "podcast", i), "disclaimer");
-		if (key && !words_has(app->words, key)) {
-			fprintf(stderr,
-			    "alumhub-bot: [podcast %s] disclaimer: expected a key of the words, not %s\n",
-			    conf_name(app->conf, "podcast", i), key);
-			c.wrong++;
-		}
-	}
-	check_places(app->conf, &c);
+	check_values(&c);
+	check_matrix(&c);
 	note_secrets(app);
 	hosts_free(egress_hosts(app->conf, &why));
 	if (why) {

@@ -87,7 +87,7 @@ content(struct app *app, const char *key, const char *name)
 static char *
 wrong_value(struct app *app, const char *key, int i, const char *value, const char *expected)
 {
-	int line = conf_line(app->conf, "bot", key, i);
+	int line = conf_line(app->conf, "bot", NULL, key, i);
 	char why[600], place[16] = "";
 
 	if (line)
@@ -105,11 +105,11 @@ overrides(struct app *app)
 	zone_override_clear(app->zones);
 	for (int i = 0; (text = conf_each(app->conf, "bot", "zone_override", i)); i++) {
 		char zone[64], wall[40], offset[16], sign = '+';
-		int hours = 0, minutes = 0;
+		int hours = 0, minutes = 0, end = 0;
 		struct civil civil;
 		const char *bad = "expected ZONE YYYY-MM-DDTHH:MM +HH:MM";
 
-		if (sscanf(text, "%63s %39s %15s", zone, wall, offset) == 3 &&
+		if (sscanf(text, "%63s %39s %15s%n", zone, wall, offset, &end) == 3 && !text[end] &&
 		    civil_read(wall, &civil) &&
 		    sscanf(offset, "%c%2d:%2d", &sign, &hours, &minutes) == 3 &&
 		    (sign == '+' || sign == '-'))
@@ -141,7 +141,7 @@ check_languages(struct app *app)
 	char file[40], *path, *wrong = NULL;
 
 	/* Of the default it is the words' folder that is wrong, and they say so. */
-	if (!conf_line(app->conf, "bot", "languages", 0))
+	if (!conf_line(app->conf, "bot", NULL, "languages", 0))
 		return NULL;
 	for (; *codes && !wrong; codes++) {
 		snprintf(file, sizeof(file), "%.30s.json", *codes);

@@ -339,16 +339,17 @@ say_restored(const struct app *app, const struct restored *r)
 	printf("the state of %04lld-%02d-%02d %02d:%02d UTC is back\n", (long long)at.year,
 	    at.month, at.day, at.hour, at.minute);
 	if (r->listed)
-		printf("%d people who were erased since are erased again\n", r->erased);
+		printf("%d %s erased since %s erased again\n", r->erased,
+		    r->erased == 1 ? "person who was" : "people who were",
+		    r->erased == 1 ? "is" : "are");
 	else
 		printf(
 		    "there is no %s: nobody who was erased since could be erased again; where that "
 		    "list is kept, put it there and restore once more\n",
 		    r->list);
-	printf(
-	    "%lld messages that waited then may have been sent since: they are in doubt and are not "
-	    "sent\n",
-	    (long long)r->doubt);
+	printf("%lld %s waited then may have been sent since: %s in doubt and %s not sent\n",
+	    (long long)r->doubt, r->doubt == 1 ? "message that" : "messages that",
+	    r->doubt == 1 ? "it is" : "they are", r->doubt == 1 ? "is" : "are");
 	if (conf_has(app->conf, "matrix"))
 		printf("Matrix: the old keys cannot be used again; `run` makes a new device with "
 		       "password_file, and people see that the bot has a new device\n");

@@ -17,7 +17,7 @@
 #include "base/zone.h"
 #include "transports/console.h"
 
-enum { NAME_MOST = 40 };
+enum { NAME_MOST = 40, DAYS_MOST = 36525 };
 
 struct chat {
 	struct app *app;
@@ -108,24 +108,34 @@ clock_named(const struct chat *c, const char *text, int64_t *ms)
 	return zone;
 }
 
-/* "+48h", "+3d", "+30m", or a wall time and its zone. */
+/* "+48h", "+3d", "+30m", "+10s": a century at the most. */
+static bool
+clock_step(const char *text, int64_t *ms)
+{
+	char *end;
+	int64_t n = strtoll(text, &end, 10), unit;
+
+	unit = *end == 'd' ? 86400000 : *end == 'h' ? 3600000 : *end == 'm' ? 60000 : 1000;
+	if (end == text || n < 0 || n > DAYS_MOST * INT64_C(86400000) / unit)
+		return false;
+	end += *end && strchr("dhms", *end);
+	*ms = n * unit;
+	return !end[strspn(end, " ")];
+}
+
+/* A step, or a wall time and its zone. */
 static bool
 clock_line(struct chat *c, const char *text)
 {
 	int64_t now = now_ms(c), n;
-	char *end;
 
 	text += strspn(text, " ");
+	if (*text == '+' && clock_step(text + 1, &n))
+		n += now;
+	else if (!clock_named(c, text, &n))
+		return false;
 	if (!c->frozen_ms)
 		c->frozen_ms = now;
-	if (*text == '+') {
-		n = strtoll(text + 1, &end, 10);
-		n *= *end == 'd' ? 86400000 : *end == 'h' ? 3600000 : *end == 'm' ? 60000 : 1000;
-		move_clock(c, now + n);
-		return true;
-	}
-	if (!clock_named(c, text, &n))
-		return false;
 	if (n < now)
 		c->frozen_ms = n;
 	move_clock(c, n);
@@ -199,7 +209,10 @@ one_line(struct chat *c, char *line)
 	char name[NAME_MOST + 1];
 	const char *text;
 
-	line[strcspn(line, "\r\n")] = 0;
+	size_t n = strlen(line);
+
+	while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+		line[--n] = 0;
 	if (!strncmp(line, "## ", 3) && clock_line(c, line + 3))
 		return;
 	if (!strncmp(line, "page ", 5) && page_line(c, line + 5))
@@ -212,6 +225,18 @@ one_line(struct chat *c, char *line)
 	text = speaker(line, name);
 	console_line(c->console, name, text);
 	settle(c);
+}
+
+/* One that stands whole before each answer: what is longer would be somebody else's too. */
+static bool
+is_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = name; *p; p++)
+		if (iscntrl((unsigned char)*p))
+			return false;
+	return n >= 1 && n <= NAME_MOST;
 }
 
 /* How to talk here, in the language given or in each. */
@@ -253,6 +278,13 @@ chat_main(struct app *app)
 	if (app->arguments->language && !words_speaks(app->words, app->arguments->language)) {
 		fprintf(
 		    stderr, "alumhub-bot: --language: expected one of the configured languages\n");
+		return EXIT_USAGE;
+	}
+	if (!is_name(app->arguments->as)) {
+		fprintf(stderr,
+		    "alumhub-bot: --as: expected a name of 1 to %d bytes without control "
+		    "characters\n",
+		    NAME_MOST);
 		return EXIT_USAGE;
 	}
 	log_limit(LOG_ERROR); /* a conversation is not a log */

@@ -332,8 +332,8 @@ open_section(struct conf *c, char *inside, int line)
 		return say("expected [%s], a section without a name", inside);
 	for (s = c->sections; s; s = s->next)
 		if (!strcmp(s->section, inside) && same(s->name, *name ? name : NULL))
-			return say(
-			    "expected [%s] once; it stands in line %d already", inside, s->line);
+			return say("expected [%s%s%s] once; it stands in line %d already", inside,
+			    *name ? " " : "", name, s->line);
 	s = memory_new(sizeof(*s));
 	s->section = memory_string(inside);
 	s->name = *name ? memory_string(name) : NULL;
@@ -555,10 +555,11 @@ conf_each(const struct conf *c, const char *section, const char *key, int i)
 }
 
 int
-conf_line(const struct conf *c, const char *section, const char *key, int i)
+conf_line(const struct conf *c, const char *section, const char *name, const char *key, int i)
 {
 	for (struct setting *s = c->settings; s; s = s->next)
-		if (!strcmp(s->section, section) && !strcmp(s->key->key, key) && i-- == 0)
+		if (!strcmp(s->section, section) && same(s->name, name) &&
+		    !strcmp(s->key->key, key) && i-- == 0)
 			return s->line;
 	return 0;
 }

@@ -116,8 +116,12 @@ partners_load(const char *path, char **why)
 	size_t i;
 
 	if (!json_is_array(root)) {
-		snprintf(what, sizeof(what), "%s:%d: %s", path, root ? 1 : error.line,
-		    root ? "expected a list of partners" : error.text);
+		if (!root && error.line < 0)
+			snprintf(what, sizeof(what),
+			    "%s: cannot be read; expected a list of partners", path);
+		else
+			snprintf(what, sizeof(what), "%s:%d: %s", path, root ? 1 : error.line,
+			    root ? "expected a list of partners" : error.text);
 		*why = memory_string(what);
 		json_decref(root);
 		return NULL;

@@ -51,6 +51,9 @@ status_turn(struct turn *t, void *ctx)
 	struct rows *q;
 
 	(void)ctx;
+	/* It runs with a network at least: this is the state that it left. */
+	if (!e->network_count)
+		status_line(t, "service", "not running", false);
 	for (int i = 0; i < e->network_count; i++) {
 		struct network *n = &e->networks[i];
 

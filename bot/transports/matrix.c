@@ -275,8 +275,8 @@ trimmed(const char *text)
 	return copy;
 }
 
-static bool
-is_user(const char *user)
+bool
+matrix_is_user(const char *user)
 {
 	return matrix_json_id(user) && *user == '@' && *matrix_json_server(user);
 }
@@ -354,7 +354,7 @@ matrix_new(const struct matrix_options *o)
 	char *token = trimmed(o->access_token), *password = trimmed(o->password);
 	struct matrix *m;
 
-	if (!is_user(o->user) || (!token && !password) || (token && !is_token(token))) {
+	if (!matrix_is_user(o->user) || (!token && !password) || (token && !is_token(token))) {
 		matrix_forget_secret(&token);
 		matrix_forget_secret(&password);
 		return NULL;

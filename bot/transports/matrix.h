@@ -46,6 +46,8 @@ struct matrix_options {
 	int poll_ms;	   /* how long the server may hold a poll; 0: 30,000 */
 };
 
+/* "@name:server". */
+bool matrix_is_user(const char *user);
 /* NULL when user, token and password do not look like what they should be. Freed by its close(). */
 struct transport *matrix_new(const struct matrix_options *options);
 

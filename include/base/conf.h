@@ -55,7 +55,8 @@ const char *const *conf_list(
 /* The i-th value of a repeated key, or NULL. */
 const char *conf_each(const struct conf *conf, const char *section, const char *key, int i);
 /* The line in which that value stands; 0 when it is a default. */
-int conf_line(const struct conf *conf, const char *section, const char *key, int i);
+int conf_line(
+    const struct conf *conf, const char *section, const char *name, const char *key, int i);
 bool conf_has(const struct conf *conf, const char *section);
 /* The name of the i-th [section NAME] in the file's order, or NULL. */
 const char *conf_name(const struct conf *conf, const char *section, int i);

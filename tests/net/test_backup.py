@@ -109,7 +109,7 @@ def backup_restore_erases_again():
         p.run("erase", text="local:mira\n")  # unknown to the backup
         p.lose()
         expect(p.run("restore", file), 0)
-        assert "1 people who were erased since are erased again" in p.out, p.out
+        assert "1 person who was erased since is erased again" in p.out, p.out
         expect(p.knows("noor", "dana", "sami"), "dana sami")
         assert not glob.glob(p.database + ".before*") and not glob.glob(p.database + ".restoring*")
         # And a second time, from the same backup: the list is still whole.

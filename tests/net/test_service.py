@@ -162,6 +162,34 @@ def service_command_check_looks_at_rooms_and_secrets():
         assert not os.path.exists(folder + "/bot.db")
 
 
+def service_command_check_names_the_line_of_what_points_nowhere():
+    """What `run` would refuse or show as a bare id is refused by `check`, with its line and what was expected."""
+    with tempfile.TemporaryDirectory() as folder:
+        def check(text):
+            with open(folder + "/bot.ini", "w") as f:
+                f.write("[bot]\ndatabase = bot.db\n" + text)
+            return run(BOT, "--config", folder + "/bot.ini", "check")
+
+        calendar = "[calendar a]\nurl = https://example.org/\norg = %s\n"
+        matrix = "[matrix]\nhomeserver = https://example.org\nuser = %s\n"
+        for text, why in (
+                (calendar % "allmep" + (calendar % "nobody").replace(" a]", " b]"),
+                 ":8: [calendar b] org: expected the id of an organisation"),
+                ("[podcast a]\nfeed = https://example.org/\ndisclaimer = no.key\n",
+                 ":5: [podcast a] disclaimer: expected a key of the words, not no.key"),
+                ("[ops]\nroom = telegram:-1\n", ":4: [ops] room: expected a network"),
+                (matrix % "bot:example.org" + "password_file = p\n", ":5: [matrix] user: expected @name:server"),
+                (matrix % "@bot:example.org", ": [matrix]: expected access_token_file or password_file"),
+                ("[podcast a]\nfeed = https://example.org/\n" * 2,
+                 ":5: expected [podcast a] once; it stands in line 3"),
+                ("zone_override = Asia/Hebron 2027-03-27T02:00 +03:00 +02:00\n", ":3: [bot] zone_override"),
+                ("[content]\npartners = nowhere\n", "/nowhere: cannot be read; expected a list of partners")):
+            done = check(text)
+            assert done.returncode == 78 and why in done.stdout, (text, done.stdout)
+        done = check(calendar % "allmep" + matrix % "@bot:example.org" + "password_file = p\n")
+        assert done.returncode == 0, done.stdout
+
+
 def service_command_usage_is_strict():
     """64, a word of what was wrong and the usage; and an answer that went nowhere is a failure."""
     for words, why in ((("version", "x"), "no word belongs behind version"), (("schema", "x"), "no word"),
