@@ -92,7 +92,7 @@ one_value(struct turn *t, struct buf *b, struct rows *q, int column, bool bytes,
 	}
 }
 
-/* A column "table.column" that tells of another person than the one whose row it is. */
+/* A column "table.column" that would tell the one whose row it is of others. */
 static bool
 of_another(struct turn *t, const char *name)
 {
@@ -127,9 +127,9 @@ rows_of(struct turn *t, struct buf *b, const char *table, const char *by, const 
 		buf_string(b, n++ ? ",\n  {" : "\n  {");
 		for (int i = 0; i < count; i++) {
 			buf_print(b, "%s\"%s\": ", i ? ", " : "", names[i]);
-			/* Whatever stands there, and if nothing does: the same. */
+			/* Whatever stands there, and where nothing does: the same. */
 			if (another[i])
-				buf_string(b, "\"(about somebody else, or nobody)\"");
+				buf_string(b, "\"(would tell of others)\"");
 			else
 				one_value(t, b, q, i, bytes[i], person,
 				    arena_print(t->arena, "%s.%s", table, names[i]));

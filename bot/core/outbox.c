@@ -41,7 +41,8 @@ static const char *const outbox_steps[] = {
 };
 #define RETENTION "3 days after its end; with its post"
 static const struct column outbox_columns[] = {
-    {"delivery.id", "number of an operation; Matrix' transaction id", RETENTION, AFTER_RETENTION},
+    {"delivery.id", "number of an operation; Matrix' transaction id", RETENTION, AFTER_RETENTION,
+	true},
     {"delivery.network", "where it goes", RETENTION, AFTER_RETENTION},
     {"delivery.person", "to whom", RETENTION, WITH_PERSON},
     {"delivery.account", "by which account", RETENTION, WITH_PERSON},
@@ -56,10 +57,10 @@ static const struct column outbox_columns[] = {
     {"delivery.attempts", "how often it was tried", RETENTION, AFTER_RETENTION},
     {"delivery.refusal", "why it was refused", RETENTION, AFTER_RETENTION},
     {"delivery.post", "the content many share", RETENTION, AFTER_RETENTION},
-    {"delivery.target", "the delivery that is edited or deleted", RETENTION, AFTER_RETENTION},
+    {"delivery.target", "the delivery that is edited or deleted", RETENTION, AFTER_RETENTION, true},
     {"delivery.body", "what is said, sealed", "until delivered", WHEN_DONE},
     {"delivery.message", "the network's number of the message, for edits and recall", RETENTION,
-	WITH_PERSON},
+	WITH_PERSON, true},
     {"delivery.feature", "who hears of its fate", RETENTION, AFTER_RETENTION},
     {"delivery.fetch_key", "what a fetched file is for", RETENTION, AFTER_RETENTION},
     {"post.id", "number of a post", "with its report", NOT_PERSONAL},

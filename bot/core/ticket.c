@@ -12,7 +12,7 @@ static const char *const ticket_steps[] = {
     NULL,
 };
 static const struct column ticket_columns[] = {
-    {"ticket.id", "number of a question", "[retention] ticket days", AFTER_RETENTION},
+    {"ticket.id", "number of a question", "[retention] ticket days", AFTER_RETENTION, true},
     {"ticket.person", "who asked, to bring the answer back", "[retention] ticket days",
 	WITH_PERSON},
     {"ticket.role", "which role is asked", "[retention] ticket days", AFTER_RETENTION},

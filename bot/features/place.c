@@ -20,7 +20,7 @@ static const char *const steps[] = {
 static const struct column columns[] = {
     {"place_told.event", "which event's place was told", UNTIL_TAKEN, WITH_PERSON},
     {"place_told.person", "to whom", UNTIL_TAKEN, WITH_PERSON},
-    {"place_told.delivery", "in which message, to take it back", UNTIL_TAKEN, WITH_PERSON},
+    {"place_told.delivery", "in which message, to take it back", UNTIL_TAKEN, WITH_PERSON, true},
     {"place_told.told", "when: networks let us delete for 48 hours", UNTIL_TAKEN, WITH_PERSON},
     {0},
 };

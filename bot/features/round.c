@@ -65,7 +65,7 @@ static const struct column columns[] = {
 	AFTER_RETENTION},
     {"introduction.episode", "the episode they share, 0 for none", UNTIL_NEXT, AFTER_RETENTION},
     {"introduction.state", "open, both yes, or not", UNTIL_NEXT, AFTER_RETENTION},
-    {"introduction_person.introduction", "which suggestion", UNTIL_NEXT, AFTER_RETENTION},
+    {"introduction_person.introduction", "which suggestion", UNTIL_NEXT, AFTER_RETENTION, true},
     {"introduction_person.person", "to whom", UNTIL_NEXT, WITH_PERSON},
     {"introduction_person.answer", "yes, not this time, never", UNTIL_NEXT, WITH_PERSON},
     {"round_part.part", "part of a computed pass", "until shown", WHEN_DONE},

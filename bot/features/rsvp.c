@@ -26,9 +26,9 @@ static const struct column columns[] = {
     {"rsvp.event", "which event", RETENTION, WITH_PERSON},
     {"rsvp.person", "who answered", RETENTION, WITH_PERSON},
     {"rsvp.answer", "maybe, waiting, offered or yes", RETENTION, WITH_PERSON},
-    {"rsvp.line", "the order of those who wait", RETENTION, WITH_PERSON},
+    {"rsvp.line", "the order of those who wait", RETENTION, WITH_PERSON, true},
     {"rsvp.until", "when an offered place goes on", RETENTION, WITH_PERSON},
-    {"rsvp.delivery", "the offer's message, to change it then", RETENTION, WITH_PERSON},
+    {"rsvp.delivery", "the offer's message, to change it then", RETENTION, WITH_PERSON, true},
     {0},
 };
 static const struct schema schema = {"rsvp", steps, columns};

@@ -28,7 +28,7 @@ static const char *const steps[] = {
 	"[retention] ticket days after it is closed; while it shut somebody out, longer, " \
 	"without its text"
 static const struct column columns[] = {
-    {"report.id", "number of a report", RETENTION, AFTER_RETENTION},
+    {"report.id", "number of a report", RETENTION, AFTER_RETENTION, true},
     {"report.kind", "from a chat, an unsafe feeling, or an appeal", RETENTION, AFTER_RETENTION},
     {"report.about", "whom it concerns", RETENTION, AFTER_RETENTION, true},
     {"report.reporter", "who reported, to bring word back; shown to nobody", RETENTION,

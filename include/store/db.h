@@ -108,7 +108,7 @@ struct column {
 	const char *purpose;   /* why it is there, one plain English clause */
 	const char *retention; /* "membership", "until delivered", "[retention] event days" ... */
 	enum eraser eraser;
-	bool another; /* tells of somebody else than whose row it is: no export shows it */
+	bool another; /* would tell the one whose row it is of others: no export shows it */
 };
 
 /* A part of the schema that one file owns. `steps[i]` brings version i to i+1; several statements

@@ -597,6 +597,37 @@ export_turn(struct turn *t, void *ctx)
 	e->json = strndup(json.bytes, json.length);
 }
 
+/* What person 1's export says when person 2, whose turn lies between, chose or did not. */
+static char *
+export_beside(bool consents)
+{
+	struct world *w = two_networks(3);
+	struct exported e = {1, NULL};
+
+	for (int i = 0; i < 2; i++) {
+		writes(w, 1, "/match", NULL);
+		if (consents)
+			writes(w, 2, "/help", NULL);
+	}
+	assert_true(engine_turn(w->engine, export_turn, &e));
+	forget_both(w);
+	world_free(w);
+	return e.json;
+}
+
+/* Numbers that count what all are sent would tell two who joined around somebody what that one was
+ * sent, and so what they chose. */
+static void
+safety_export_is_the_same_whatever_others_do(void **state)
+{
+	char *one = export_beside(false), *other = export_beside(true);
+
+	(void)state;
+	assert_string_equal(one, other);
+	free(one);
+	free(other);
+}
+
 /* "report by reporter" as that person's export has it; free() it. */
 static char *
 own_report(struct world *w, int64_t person)
@@ -693,6 +724,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(offers_belong_to_their_organisation),
     cmocka_unit_test(safety_nobody_decides_about_themselves),
     cmocka_unit_test(safety_export_of_a_reporter_tells_nothing_of_the_other),
+    cmocka_unit_test(safety_export_is_the_same_whatever_others_do),
     cmocka_unit_test(safety_audit_does_not_name_a_reporter),
 };
 
