@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash_locks.h"
+
 enum {
 	SECTOR = 512,
 	FILES = 64,
 	NAME_BYTES = 256,
-	REGIONS = 64,
 };
 
 /* A sector as it was at the last sync, and which bytes of it were written since. */
@@ -30,21 +31,14 @@ struct disk_file {
 	size_t sectors;
 	struct saved *saved;
 	size_t saved_count, saved_room;
-	/* The locks of SQLite's file format and of its shared memory. */
-	int shared, shm_handles;
-	struct handle *writer; /* has RESERVED or more */
-	bool exclusive, pending;
-	void *regions[REGIONS];
-	int shm_shared[SQLITE_SHM_NLOCK];
-	struct handle *shm_exclusive[SQLITE_SHM_NLOCK];
+	struct crash_locks locks;
 };
 
 struct handle {
 	sqlite3_file base;
 	struct disk_file *file;
-	int level;
-	bool delete_on_close, shm;
-	unsigned shm_shared;
+	bool delete_on_close;
+	struct crash_locker locker;
 };
 
 struct crash_image {
@@ -133,18 +127,9 @@ disk_file_new(const char *name)
 }
 
 static void
-regions_free(struct disk_file *f)
-{
-	for (int i = 0; i < REGIONS; i++) {
-		free(f->regions[i]);
-		f->regions[i] = NULL;
-	}
-}
-
-static void
 file_free(struct disk_file *f)
 {
-	regions_free(f);
+	crash_locks_free(&f->locks);
 	free(f->bytes);
 	free(f->dirty);
 	free(f->saved);
@@ -334,7 +319,7 @@ crash_vfs_power_on(uint64_t seed)
 			file_free(f);
 			disk.files[i] = NULL;
 		} else {
-			regions_free(f);
+			crash_locks_free(&f->locks);
 		}
 	}
 }
@@ -347,7 +332,7 @@ crash_vfs_killed(void)
 		if (disk.files[i]) {
 			if (disk.files[i]->handles)
 				abort();
-			regions_free(disk.files[i]);
+			crash_locks_free(&disk.files[i]->locks);
 		}
 }
 
@@ -502,6 +487,18 @@ file_of(sqlite3_file *file)
 	return ((struct handle *)file)->file;
 }
 
+static struct crash_locks *
+locks_of(sqlite3_file *file)
+{
+	return &file_of(file)->locks;
+}
+
+static struct crash_locker *
+locker_of(sqlite3_file *file)
+{
+	return &((struct handle *)file)->locker;
+}
+
 static int
 read_it(struct disk_file *f, void *bytes, size_t n, size_t at)
 {
@@ -604,69 +601,22 @@ crash_size(sqlite3_file *file, sqlite3_int64 *size)
 	return SQLITE_OK;
 }
 
-/* PENDING is not kept apart: nobody starves in a simulation. */
-static int
-lock_it(struct handle *h, int level)
-{
-	struct disk_file *f = h->file;
-	bool others = f->writer && f->writer != h;
-
-	if (level <= h->level)
-		return SQLITE_OK;
-	if (f->exclusive && others)
-		return SQLITE_BUSY;
-	if (h->level == SQLITE_LOCK_NONE) {
-		f->shared++;
-		h->level = SQLITE_LOCK_SHARED;
-	}
-	if (level >= SQLITE_LOCK_RESERVED) {
-		if (others)
-			return SQLITE_BUSY;
-		f->writer = h;
-		h->level = SQLITE_LOCK_RESERVED;
-	}
-	if (level == SQLITE_LOCK_EXCLUSIVE) {
-		if (f->shared > 1)
-			return SQLITE_BUSY;
-		f->exclusive = true;
-		h->level = SQLITE_LOCK_EXCLUSIVE;
-	}
-	return SQLITE_OK;
-}
-
 static int
 crash_lock(sqlite3_file *file, int level)
 {
-	LOCKED(lock_it((struct handle *)file, level));
-}
-
-static int
-unlock_it(struct handle *h, int level)
-{
-	struct disk_file *f = h->file;
-
-	if (h->level <= level)
-		return SQLITE_OK;
-	if (f->writer == h) {
-		f->writer = NULL;
-		f->exclusive = false;
-	}
-	if (level == SQLITE_LOCK_NONE)
-		f->shared--;
-	h->level = level;
-	return SQLITE_OK;
+	LOCKED(crash_locks_take(locks_of(file), locker_of(file), level));
 }
 
 static int
 crash_unlock(sqlite3_file *file, int level)
 {
-	LOCKED(unlock_it((struct handle *)file, level));
+	LOCKED(crash_locks_leave(locks_of(file), locker_of(file), level));
 }
 
 static int
 crash_reserved(sqlite3_file *file, int *out)
 {
-	*out = file_of(file)->writer != NULL;
+	*out = locks_of(file)->writer != NULL;
 	return SQLITE_OK;
 }
 
@@ -696,80 +646,24 @@ crash_device(sqlite3_file *file)
 /* ---- shared memory ---- */
 
 static int
-shm_map(struct handle *h, int region, int size, int extend, void volatile **out)
+map_it(sqlite3_file *file, int region, int size, bool extend, void volatile **out)
 {
-	struct disk_file *f = h->file;
-
 	*out = NULL;
-	if (disk.off || region >= REGIONS)
+	if (disk.off)
 		return SQLITE_IOERR_SHMMAP;
-	if (!h->shm) {
-		h->shm = true;
-		f->shm_handles++;
-	}
-	if (!f->regions[region] && extend) {
-		f->regions[region] = calloc(1, (size_t)size);
-		if (!f->regions[region])
-			abort();
-	}
-	*out = f->regions[region];
-	return SQLITE_OK;
+	return crash_locks_map(locks_of(file), locker_of(file), region, size, extend, out);
 }
 
 static int
 crash_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **out)
 {
-	LOCKED(shm_map((struct handle *)file, region, size, extend, out));
-}
-
-static int
-shm_lock_one(struct handle *h, int i, int flags)
-{
-	struct disk_file *f = h->file;
-	bool mine = h->shm_shared & 1U << i;
-
-	if (flags & SQLITE_SHM_UNLOCK) {
-		if (f->shm_exclusive[i] == h)
-			f->shm_exclusive[i] = NULL;
-		if (mine)
-			f->shm_shared[i]--;
-		h->shm_shared &= ~(1U << i);
-		return SQLITE_OK;
-	}
-	if (f->shm_exclusive[i] && f->shm_exclusive[i] != h)
-		return SQLITE_BUSY;
-	if (flags & SQLITE_SHM_SHARED) {
-		f->shm_shared[i] += !mine;
-		h->shm_shared |= 1U << i;
-		return SQLITE_OK;
-	}
-	if (f->shm_shared[i] > mine)
-		return SQLITE_BUSY;
-	f->shm_exclusive[i] = h;
-	return SQLITE_OK;
-}
-
-static int
-shm_lock(struct handle *h, int from, int n, int flags)
-{
-	struct disk_file *f = h->file;
-	int rc = SQLITE_OK;
-
-	/* All or none. */
-	for (int i = from; i < from + n && !(flags & SQLITE_SHM_UNLOCK); i++)
-		if ((f->shm_exclusive[i] && f->shm_exclusive[i] != h) ||
-		    ((flags & SQLITE_SHM_EXCLUSIVE) &&
-			f->shm_shared[i] > (int)(h->shm_shared >> i & 1)))
-			return SQLITE_BUSY;
-	for (int i = from; i < from + n && rc == SQLITE_OK; i++)
-		rc = shm_lock_one(h, i, flags);
-	return rc;
+	LOCKED(map_it(file, region, size, extend, out));
 }
 
 static int
 crash_shm_lock(sqlite3_file *file, int from, int n, int flags)
 {
-	LOCKED(shm_lock((struct handle *)file, from, n, flags));
+	LOCKED(crash_locks_shm(locks_of(file), locker_of(file), from, n, flags));
 }
 
 static void
@@ -780,24 +674,9 @@ crash_shm_barrier(sqlite3_file *file)
 }
 
 static int
-shm_unmap(struct handle *h, int delete)
-{
-	struct disk_file *f = h->file;
-
-	if (!h->shm)
-		return SQLITE_OK;
-	for (int i = 0; i < SQLITE_SHM_NLOCK; i++)
-		shm_lock_one(h, i, SQLITE_SHM_UNLOCK);
-	h->shm = false;
-	if (--f->shm_handles == 0 || delete)
-		regions_free(f);
-	return SQLITE_OK;
-}
-
-static int
 crash_shm_unmap(sqlite3_file *file, int delete)
 {
-	LOCKED(shm_unmap((struct handle *)file, delete));
+	LOCKED(crash_locks_unmap(locks_of(file), locker_of(file), delete));
 }
 
 /* ---- the disk ---- */
@@ -830,8 +709,8 @@ crash_delete(sqlite3_vfs *vfs, const char *name, int sync_folder)
 static int
 close_it(struct handle *h)
 {
-	shm_unmap(h, 0);
-	unlock_it(h, SQLITE_LOCK_NONE);
+	crash_locks_unmap(&h->file->locks, &h->locker, false);
+	crash_locks_leave(&h->file->locks, &h->locker, SQLITE_LOCK_NONE);
 	h->file->handles--;
 	if (h->delete_on_close)
 		delete_it(h->file->name, false);

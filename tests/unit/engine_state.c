@@ -6,6 +6,7 @@
 #include "core/turn.h"
 #include "store/seal.h"
 
+#include "../sim/crash_locks.c"
 #include "../sim/crash_vfs.c"
 #include "world.h"
 

@@ -6,6 +6,7 @@
 
 #include "store/parts.h"
 
+#include "../sim/crash_locks.c"
 #include "../sim/crash_vfs.c"
 #include "store_world.h"
 
