@@ -166,11 +166,12 @@ show_newest(struct turn *t, const char *podcast)
 		choose(t, card, "podcast.talk", "match.talk",
 		    arena_print(t->arena, "%lld",
 			(long long)db_number(t->db, &newest, V(podcast, t->now, 0, 1), 0)));
-	if (!t->group && t->person)
-		choose(t, card,
-		    db_exists(t->db, &subscribed, V(t->person->id)) ? "podcast.unsubscribe"
-								    : "podcast.subscribe",
-		    "podcast.subscribe", "");
+	if (!t->group && t->person) {
+		bool on = db_exists(t->db, &subscribed, V(t->person->id));
+
+		choose(t, card, on ? "podcast.unsubscribe" : "podcast.subscribe",
+		    "podcast.subscribe", on ? "off" : "on");
+	}
 	say(t, card);
 }
 
@@ -222,15 +223,19 @@ older(struct turn *t)
 	say(t, card ? card : words(t, "podcast.no_older", NULL));
 }
 
+/* It does what its label says however often and late it is pressed; one of an older program, which
+ * does not know what it said, brings a fresh card. */
 static void
 subscribe_pressed(struct turn *t)
 {
-	if (db_exists(t->db, &subscribed, V(t->person->id))) {
+	if (!strcmp(t->value, "off")) {
 		db_run(t->db, &unsubscribe, V(t->person->id));
 		say(t, words(t, "podcast.unsubscribed", NULL));
-	} else {
+	} else if (!strcmp(t->value, "on")) {
 		db_run(t->db, &subscribe, V(t->person->id, t->now / DAY * DAY));
 		say(t, words(t, "podcast.subscribed", NULL));
+	} else {
+		podcast(t);
 	}
 }
 
