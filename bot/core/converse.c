@@ -45,8 +45,11 @@ static struct sql offer = {
     " VALUES(?, ?, ?, ?, ?, ?)"};
 static struct sql set_get = {
     "SELECT secret, account, delivery, serial, choices FROM choice_set WHERE id = ?"};
+/* Of what was seen: not of what waits for its moment, or was refused or called off. */
 static struct sql set_last = {
-    "SELECT id FROM choice_set WHERE account = ?1 AND (typed = 1 OR ?2) ORDER BY id DESC LIMIT 1"};
+    "SELECT id FROM choice_set AS c WHERE account = ?1 AND (typed = 1 OR ?2)"
+    " AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id = c.delivery"
+    " AND (d.state IN (3, 4) OR (d.state = 0 AND d.due > ?3))) ORDER BY id DESC LIMIT 1"};
 static struct sql set_not_typed = {"UPDATE choice_set SET typed = 0 WHERE typed = 1 AND account IN"
 				   " (SELECT id FROM account WHERE person = ?)"};
 /* Their numbers rise with time: nothing behind the first young one is looked at. What a clock that
@@ -526,7 +529,7 @@ converse_number(struct turn *t)
 		return false;
 	if (number && !sharp && ours->flow && ours->flow->steps[ours->step].takes_numbers)
 		return false;
-	id = db_number(t->db, &set_last, V(t->person->account, sharp), 0);
+	id = db_number(t->db, &set_last, V(t->person->account, sharp, engine_now_ms(t->engine)), 0);
 	if (!id)
 		return false;
 	q = db_query(t->db, &set_get, V(id));

@@ -387,9 +387,52 @@ engine_every_press_is_answered(void **state)
 	world_free(w);
 }
 
+static void
+tell_later(struct turn *t, void *ctx)
+{
+	struct card *card = card_new(t->arena);
+
+	(void)ctx;
+	card_text(card, "tomorrow", 0);
+	choose_text(t, card, "yes", "probe.anyone", "unseen");
+	tell_at(t, NOOR, CLASS_MATCH, t->now + 20 * 3600, 0, card);
+}
+
+static void
+pause_all(struct turn *t, void *ctx)
+{
+	(void)ctx;
+	people_pause(t, NOOR, PAUSED_FOR_GOOD);
+}
+
+/* What waits for the morning, or was called off, has been seen by nobody: a number is not for it. */
+static void
+engine_number_is_never_for_a_card_not_yet_seen(void **state)
+{
+	struct sent offered;
+	struct world *w = one_offer(&offered);
+
+	(void)state;
+	assert_true(engine_turn(w->engine, tell_later, NULL));
+	world_says(w, "noor", "1");
+	assert_string_equal(value_seen, "v1");
+	world_pass(w, 21 * 3600);
+	assert_string_equal(world_last(w, "noor")->text, "tomorrow");
+	world_says(w, "noor", "1");
+	assert_string_equal(value_seen, "unseen");
+	world_says(w, "noor", "/probeoffer");
+	assert_true(engine_turn(w->engine, tell_later, NULL));
+	assert_true(engine_turn(w->engine, pause_all, NULL));
+	world_settle(w);
+	world_says(w, "noor", "1");
+	assert_string_equal(value_seen, "v1");
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(engine_every_press_is_answered),
     cmocka_unit_test(engine_choice_acts_once_pressed_typed_or_numbered),
+    cmocka_unit_test(engine_number_is_never_for_a_card_not_yet_seen),
     cmocka_unit_test(engine_forged_tokens_do_nothing),
     cmocka_unit_test(engine_foreign_tokens_do_nothing),
     cmocka_unit_test(engine_role_is_looked_at_on_every_press_and_answer),
