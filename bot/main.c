@@ -1,7 +1,9 @@
 /* alumhub-bot: arguments, and the command they name. */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app.h"
 #include "base/memory.h"
@@ -159,6 +161,19 @@ run_verb(const struct verb *c, const struct arguments *arguments)
 	return status;
 }
 
+/* Where one of the three was closed, the next file that is opened would take its number, and what is
+ * printed would stand in the state. Held open the wrong way round, it fails as a closed one does. */
+static bool
+hold_standard(void)
+{
+	static const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+			return false;
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -166,6 +181,8 @@ main(int argc, char **argv)
 	const struct verb *c;
 	int status;
 
+	if (!hold_standard())
+		return EXIT_FAILED;
 	memory_for_json();
 	memory_for_icu();
 	status = read_words(&t, argc, argv);
