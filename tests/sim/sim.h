@@ -7,6 +7,7 @@
  *   sim_telegram.c  a Bot API server with its odd rules, and the ledger of what each chat received
  *   sim_groups.c    its groups, which become supergroups with another id
  *   sim_matrix.c    a homeserver with its own, keys and gaps and transaction ids
+ *   sim_home.c      its rooms, who is in them and what they say there
  *   sim_picture.c   base/picture.h a second time: no process is started for a picture
  *   sim_scripts.c   the flows they follow
  *   sim_people.c    people who follow and break every flow in three languages
@@ -206,6 +207,9 @@ int64_t groups_moved_to(int64_t chat, int64_t shipment);
 
 void matrix_world_begin(void);
 void matrix_world_end(void);
+
+/* ---- sim_home.c ---- */
+
 /* Somebody opens a private chat with the bot, a new one when they left the last. */
 void matrix_meet(int64_t chat, bool encrypts);
 /* The bot is there and so are they. */

@@ -1,67 +1,17 @@
 /*
- * A homeserver with its odd rules (MATRIX.md), its people, and the same ledger as Telegram's. Keys
- * and what is encrypted are those of tests/unit/matrix_world.h, which the unit tests use too.
- * Positions are counted: `since` is "s<events>_<key changes>_<to-device>", a page's end "p<event>".
+ * A homeserver's answers with its odd rules (MATRIX.md), and the same ledger as Telegram's; its rooms
+ * are those of sim_home.c. Positions are counted: `since` is "s<events>_<key changes>_<to-device>", a
+ * page's end "p<event>".
  */
-#define UNIT_H /* its checks become ours */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "sim.h"
-
-#define assert_true(so) ((so) ? (void)0 : violated("an encrypted peer: %s", #so))
-#define assert_non_null(p) assert_true((p) != NULL)
-#define fail_msg(...) violated(__VA_ARGS__)
-#include "../unit/matrix_world.h"
-#include "base/memory.h"
-
-#define BOT "@alumhub:h"
+#include "sim_home.h"
 
 enum {
 	LINE = 50,
-	ID = 64,
 	PARTS = 9,
 	PART = 300,
 	TXN_MS = 24 * 3600 * 1000, /* how long a transaction id is known */
-	ROOMS_MOST = 4000,
 };
 
-enum standing { STRANGER, INVITED, JOINED, GONE };
-
-struct room {
-	char id[ID], before[ID]; /* before: the room this one replaces */
-	int64_t chat;		 /* whose */
-	bool encrypted, human_in, dead;
-	enum standing bot;
-	int64_t bot_at; /* position of the bot's last change */
-	int64_t *at;	/* position of each event of its line */
-	size_t room;
-};
-
-struct person {
-	int64_t chat;
-	char user[ID];
-	struct room *room; /* where they talk now */
-	bool encrypts, busy;
-	struct client client;
-};
-
-/* A text that was said where the bot was: owed one turn. */
-struct said {
-	struct said *next;
-	int64_t at;
-	const struct room *room;
-	char *text;
-	bool forgiven;
-};
-
-static struct world world;
-static struct room *rooms[ROOMS_MOST];
-static struct person people[SIM_PEOPLE_MOST];
-static struct said *said;
-static int64_t position, heard_to;
-static size_t room_count;
 static json_t *txns; /* "device path": {"id", "t"} */
 static char token[40], device[20];
 static int tokens, devices;
@@ -73,35 +23,6 @@ static char poller_since[80];
 static int64_t poll_number;
 
 /* ---- small things ---- */
-
-static int64_t
-now(void)
-{
-	return world.now_ms = sim.now_ms;
-}
-
-static struct person *
-person_of(int64_t chat)
-{
-	int64_t i = chat - SIM_FIRST_CHAT;
-
-	return i >= 0 && i < SIM_PEOPLE_MOST ? &people[i] : NULL;
-}
-
-static struct room *
-room_named(const char *id)
-{
-	for (size_t i = 0; i < room_count; i++)
-		if (!strcmp(rooms[i]->id, id))
-			return rooms[i];
-	return NULL;
-}
-
-static json_t *
-line_of(const struct room *r)
-{
-	return json_object_get(json_object_get(world.rooms, r->id), "t");
-}
 
 static void
 reply(struct exchange *x, int status, json_t *body)
@@ -122,276 +43,15 @@ no(struct exchange *x, int status, const char *code)
 static json_t *
 box(void)
 {
-	return json_object_get(world.boxes, box_name(BOT, device));
+	return json_object_get(home.world.boxes, box_name(BOT, device));
 }
 
 static void
 since_text(char *out, size_t room)
 {
-	snprintf(out, room, "s%lld_%zu_%lld", (long long)position, json_array_size(world.changes),
+	snprintf(out, room, "s%lld_%zu_%lld", (long long)home.position,
+	    json_array_size(home.world.changes),
 	    (long long)(box_base + (int64_t)json_array_size(box())));
-}
-
-static void poll_wakes(void);
-
-/* ---- events ---- */
-
-static const char *
-happen(struct room *r, const char *type, const char *sender, const char *key, json_t *content)
-{
-	size_t n = json_array_size(line_of(r));
-
-	now();
-	world_event(&world, r->id, type, sender, key, content);
-	if (n >= r->room) {
-		r->room = r->room ? r->room * 2 : 32;
-		r->at = memory_resize(r->at, r->room * sizeof(*r->at));
-	}
-	r->at[n] = ++position;
-	poll_wakes();
-	return text_of(json_array_get(line_of(r), n), "event_id");
-}
-
-static void
-member(struct room *r, const char *user, const char *sender, const char *how)
-{
-	json_t *members = json_object_get(json_object_get(world.rooms, r->id), "m");
-	json_t *content = json_pack("{s:s}", "membership", how);
-
-	if (!strcmp(how, "leave"))
-		json_object_del(members, user);
-	else
-		json_object_set_new(members, user, json_string(how));
-	if (!strcmp(how, "invite"))
-		json_object_set_new(content, "is_direct", json_true());
-	happen(r, "m.room.member", sender, user, content);
-}
-
-/* Entered before the event happens: a poll that it wakes tells of both. */
-static void
-bot_becomes(struct room *r, enum standing standing, const char *sender, const char *how)
-{
-	r->bot = standing;
-	r->bot_at = position + 1;
-	member(r, BOT, sender, how);
-}
-
-static struct room *
-room_new(struct person *p, const char *before)
-{
-	struct room *r;
-	json_t *create;
-
-	if (room_count >= ROOMS_MOST)
-		return p->room;
-	r = rooms[room_count++] = memory_new(sizeof(*r));
-	snprintf(r->id, sizeof(r->id), "!r%zu:h", room_count);
-	snprintf(r->before, sizeof(r->before), "%s", before ? before : "");
-	r->chat = p->chat;
-	r->encrypted = p->encrypts;
-	json_object_set_new(
-	    world.rooms, r->id, json_pack("{s:b,s:{},s:[]}", "e", r->encrypted, "m", "t"));
-	create = json_pack("{s:s,s:s}", "room_version", "10", "creator", p->user);
-	if (before)
-		json_object_set_new(create, "predecessor",
-		    json_pack("{s:s,s:s}", "room_id", before, "event_id", "$x"));
-	happen(r, "m.room.create", p->user, "", create);
-	member(r, p->user, p->user, "join");
-	r->human_in = true;
-	if (r->encrypted)
-		happen(r, "m.room.encryption", p->user, "",
-		    json_pack("{s:s}", "algorithm", "m.megolm.v1.aes-sha2"));
-	bot_becomes(r, INVITED, p->user, "invite");
-	return p->room = r;
-}
-
-static void
-forgive(const struct room *r, int64_t after)
-{
-	for (struct said *s = said; s; s = s->next)
-		if ((!r || s->room == r) && s->at > after)
-			s->forgiven = true;
-}
-
-/* ---- what the encrypted ones read ---- */
-
-/* They do as the bot says when a key has not come: who was forgotten with all that belonged to them, and comes
- * again, has a telephone that still writes as before. */
-static void
-leave_for_another(void *ctx)
-{
-	struct person *p = ctx;
-
-	if (!matrix_met(p->chat))
-		return;
-	matrix_leave(p->chat);
-	matrix_meet(p->chat, p->encrypts);
-}
-
-static void
-read_text(struct person *p, int64_t shipment, json_t *content)
-{
-	static const char *const no_key[] = {
-	    "its key has not arrived", "لم يصل مفتاحها", "המפתח שלה לא הגיע"};
-	json_t *edit = json_object_get(content, "m.new_content");
-	const char *text = text_of(edit ? edit : content, "body");
-
-	for (int i = 0; i < 3; i++)
-		if (strstr(text, no_key[i]))
-			agenda_add(sim.now_ms + 1000, false, leave_for_another, NULL, p);
-	check_text(edit ? 0 : shipment, p->chat, text);
-	people_received(p->chat, 0, text, NULL, 0, edit != NULL);
-}
-
-static void
-client_reads(void *ctx)
-{
-	struct person *p = ctx;
-	json_t *event, *got;
-	size_t i;
-
-	p->busy = false;
-	now();
-	client_sync(&p->client);
-	got = p->client.got;
-	p->client.got = json_array();
-	json_array_clear(p->client.asked);
-	json_array_clear(p->client.why);
-	json_array_foreach(got, i, event)
-		if (!strcmp(text_of(event, "sender"), BOT))
-			read_text(p, 0, json_object_get(event, "content"));
-	json_decref(got);
-}
-
-static void
-clients_wake(void)
-{
-	for (int i = 0; i < sim.o.people; i++)
-		if (people[i].encrypts && !people[i].busy) {
-			people[i].busy = true;
-			agenda_add(sim.now_ms + 300, false, client_reads, NULL, &people[i]);
-		}
-}
-
-/* ---- what people do ---- */
-
-void
-matrix_meet(int64_t chat, bool encrypts)
-{
-	struct person *p = person_of(chat);
-
-	if (!p->chat) {
-		p->chat = chat;
-		snprintf(p->user, sizeof(p->user), "@" SIM_NAME ":h", (long long)chat);
-		p->encrypts = encrypts;
-		now();
-		if (encrypts) {
-			client_open(&p->client, &world, p->user, "PHONE");
-			client_run(&p->client);
-		}
-	}
-	if (!p->room || !p->room->human_in || p->room->bot == GONE)
-		room_new(p, NULL);
-	trace("meets chat=%lld room=%s", (long long)chat, p->room->id);
-}
-
-bool
-matrix_met(int64_t chat)
-{
-	struct person *p = person_of(chat);
-
-	return p && p->room && p->room->bot == JOINED && p->room->human_in;
-}
-
-static bool
-client_posts(struct person *p, const char *text)
-{
-	json_t *line = line_of(p->room);
-	size_t before = json_array_size(line);
-	json_t *event;
-
-	now();
-	client_sync(&p->client);
-	if (client_say(&p->client, p->room->id, text) != MATRIX_SEAL_READY)
-		return false;
-	/* It was put into the world's line; here it gets its position as any other. */
-	event = json_incref(json_array_get(line, before));
-	json_array_remove(line, before);
-	world.events--;
-	happen(p->room, "m.room.encrypted", p->user, NULL,
-	    json_incref(json_object_get(event, "content")));
-	json_decref(event);
-	return true;
-}
-
-int64_t
-matrix_say(int64_t chat, const char *text)
-{
-	struct person *p = person_of(chat);
-	struct said *s;
-
-	if (!matrix_met(chat))
-		return 0;
-	sim.counts.updates++;
-	trace("says chat=%lld %.200s", (long long)chat, text);
-	if (p->encrypts) {
-		if (!client_posts(p, text))
-			return 0;
-	} else {
-		happen(p->room, "m.room.message", p->user, NULL, message(text));
-	}
-	s = memory_new(sizeof(*s));
-	*s = (struct said){said, position, p->room, memory_string(text), false};
-	said = s;
-	return position;
-}
-
-void
-matrix_leave(int64_t chat)
-{
-	struct person *p = person_of(chat);
-
-	if (!p->room || !p->room->human_in)
-		return;
-	trace("leaves chat=%lld", (long long)chat);
-	member(p->room, p->user, p->user, "leave");
-	p->room->human_in = false;
-	forgive(p->room, 0);
-}
-
-/* The room is upgraded: a new one that says which it replaces, and a tombstone. */
-void
-matrix_upgrade(int64_t chat)
-{
-	struct person *p = person_of(chat);
-	struct room *old = p->room;
-
-	if (!matrix_met(chat))
-		return;
-	room_new(p, old->id);
-	sim.counts.odd[ODD_ROOM_MOVED]++;
-	trace("upgrades chat=%lld %s to %s", (long long)chat, old->id, p->room->id);
-	happen(old, "m.room.tombstone", p->user, "",
-	    json_pack("{s:s,s:s}", "body", "moved", "replacement_room", p->room->id));
-	old->dead = true;
-	forgive(old, 0);
-}
-
-bool
-matrix_all_confirmed(void)
-{
-	for (struct said *s = said; s; s = s->next)
-		if (!s->forgiven && s->at > heard_to)
-			return false;
-	return true;
-}
-
-void
-matrix_confirmed_texts(void (*each)(int64_t update, const char *text))
-{
-	for (struct said *s = said; s; s = s->next)
-		if (!s->forgiven && s->at <= heard_to)
-			each(s->at, s->text);
 }
 
 /* ---- /sync ---- */
@@ -405,19 +65,19 @@ since_read(const char *text, struct since *s)
 {
 	return sscanf(text, "s%lld_%lld_%lld", (long long *)&s->events, (long long *)&s->changes,
 		   (long long *)&s->box) == 3 &&
-	       s->events <= position;
+	       s->events <= home.position;
 }
 
 static json_t *
 event_at(const struct room *r, size_t i)
 {
-	return json_array_get(line_of(r), i);
+	return json_array_get(home_line(r), i);
 }
 
 static json_t *
 look_line(const struct room *r, int64_t after, int limit, bool fresh)
 {
-	size_t n = json_array_size(line_of(r)), first = n, shown;
+	size_t n = json_array_size(home_line(r)), first = n, shown;
 	json_t *events = json_array(), *state = json_array();
 	char before[30] = "p0";
 
@@ -439,8 +99,8 @@ static json_t *
 look_joined(const struct room *r, int64_t after, int limit, bool first)
 {
 	bool fresh = first || r->bot_at > after;
-	const struct person *p = person_of(r->chat);
-	size_t n = json_array_size(line_of(r));
+	const struct person *p = home_person(r->chat);
+	size_t n = json_array_size(home_line(r));
 	json_t *entry;
 
 	if (!fresh && (!n || r->at[n - 1] <= after))
@@ -455,7 +115,7 @@ look_joined(const struct room *r, int64_t after, int limit, bool first)
 static json_t *
 look_invited(const struct room *r)
 {
-	const struct person *p = person_of(r->chat);
+	const struct person *p = home_person(r->chat);
 	json_t *events = json_pack("[{s:s,s:s,s:s,s:{s:s,s:b}},{s:s,s:s,s:s,s:{s:s}}]", "type",
 	    "m.room.member", "sender", p->user, "state_key", BOT, "content", "membership", "invite",
 	    "is_direct", 1, "type", "m.room.create", "sender", p->user, "state_key", "", "content",
@@ -473,8 +133,8 @@ look_rooms(const struct since *s, int limit, bool first)
 {
 	json_t *join = json_object(), *invite = json_object(), *leave = json_object(), *entry;
 
-	for (size_t i = 0; i < room_count; i++) {
-		const struct room *r = rooms[i];
+	for (size_t i = 0; i < home.room_count; i++) {
+		const struct room *r = home.rooms[i];
 
 		if (r->bot == JOINED && (entry = look_joined(r, s->events, limit, first)))
 			json_object_set_new(join, r->id, entry);
@@ -500,11 +160,11 @@ look(const struct since *s, const char *since, bool first, int limit)
 {
 	json_t *found = look_rooms(s, limit, first), *changed = json_array(),
 	       *events = json_array(), *unused = json_array(), *boxed = box();
-	struct client us = {.world = &world};
+	struct client us = {.world = &home.world};
 	char next[80];
 
-	for (size_t i = (size_t)s->changes; !first && i < json_array_size(world.changes); i++)
-		json_array_append(changed, json_array_get(world.changes, i));
+	for (size_t i = (size_t)s->changes; !first && i < json_array_size(home.world.changes); i++)
+		json_array_append(changed, json_array_get(home.world.changes, i));
 	for (size_t i = 0; i < json_array_size(boxed); i++)
 		json_array_append(events, json_array_get(boxed, i));
 	if (!first && !any_rooms(found) && !json_array_size(changed) && !json_array_size(events)) {
@@ -514,7 +174,7 @@ look(const struct since *s, const char *since, bool first, int limit)
 		json_decref(unused);
 		return NULL;
 	}
-	if (json_object_get(world.fresh, box_name(BOT, device)))
+	if (json_object_get(home.world.fresh, box_name(BOT, device)))
 		json_array_append_new(unused, json_string("signed_curve25519"));
 	snprintf(us.user, sizeof(us.user), "%s", BOT);
 	snprintf(us.device, sizeof(us.device), "%s", device);
@@ -522,7 +182,7 @@ look(const struct since *s, const char *since, bool first, int limit)
 	(void)since;
 	return json_pack("{s:s,s:o,s:{s:o},s:{s:o},s:o,s:o}", "next_batch", next, "rooms", found,
 	    "to_device", "events", events, "device_lists", "changed", changed,
-	    "device_one_time_keys_count", counts_of(&world, &us),
+	    "device_one_time_keys_count", counts_of(&home.world, &us),
 	    "device_unused_fallback_key_types", unused);
 }
 
@@ -531,15 +191,15 @@ static void
 nothing(struct exchange *x, const char *since)
 {
 	json_t *unused = json_array();
-	struct client us = {.world = &world};
+	struct client us = {.world = &home.world};
 
 	snprintf(us.user, sizeof(us.user), "%s", BOT);
 	snprintf(us.device, sizeof(us.device), "%s", device);
-	if (json_object_get(world.fresh, box_name(BOT, device)))
+	if (json_object_get(home.world.fresh, box_name(BOT, device)))
 		json_array_append_new(unused, json_string("signed_curve25519"));
 	reply(x, 200,
 	    json_pack("{s:s,s:o,s:o}", "next_batch", since, "device_one_time_keys_count",
-		counts_of(&world, &us), "device_unused_fallback_key_types", unused));
+		counts_of(&home.world, &us), "device_unused_fallback_key_types", unused));
 }
 
 static bool
@@ -548,8 +208,8 @@ is_stuck(const char *since)
 	return sim.now_ms < stuck_until_ms && !sim.calm && !strcmp(since, stuck_at);
 }
 
-static void
-poll_wakes(void)
+void
+matrix_poll_wakes(void)
 {
 	struct exchange *x = poller;
 	struct since s;
@@ -582,9 +242,7 @@ poll_ends(void *ctx)
 static void
 confirm(const struct since *s)
 {
-	for (struct said *t = said; t && t->at > heard_to; t = t->next)
-		sim.counts.confirmed += t->at <= s->events;
-	heard_to = s->events > heard_to ? s->events : heard_to;
+	home_heard(s->events);
 	for (; box_base < s->box && json_array_size(box()); box_base++)
 		json_array_remove(box(), 0);
 }
@@ -615,7 +273,7 @@ serve_sync(struct exchange *x, const char *path)
 		snprintf(since, sizeof(since), "%.*s", (int)strcspn(at + 6, "&"), at + 6);
 	if (at && (!since_read(since, &s) || fault(30))) {
 		sim.counts.odd[ODD_TOKEN_UNKNOWN]++;
-		forgive(NULL, heard_to);
+		home_forgive_unheard();
 		no(x, 400, "M_UNKNOWN");
 		return;
 	}
@@ -663,7 +321,7 @@ txn_enter(const char *path, const char *event)
 static void
 arrive(struct room *r, int64_t shipment, const char *type, json_t *content)
 {
-	struct person *p = person_of(r->chat);
+	struct person *p = home_person(r->chat);
 	json_t *edit = json_object_get(content, "m.new_content");
 	const json_t *relates = json_object_get(content, "m.relates_to");
 
@@ -673,10 +331,10 @@ arrive(struct room *r, int64_t shipment, const char *type, json_t *content)
 	if (!edit && strcmp(text_of(relates, "rel_type"), "m.replace") != 0)
 		ledger_arrived(shipment, r->chat);
 	if (strcmp(type, "m.room.encrypted") == 0) {
-		clients_wake();
+		home_clients_wake();
 		return;
 	}
-	read_text(p, shipment, content);
+	home_read(p, shipment, content);
 }
 
 static void
@@ -699,7 +357,7 @@ serve_send(
 		no(x, 413, "M_TOO_LARGE");
 		return;
 	}
-	event = happen(r, part[3], BOT, NULL, json_incref(body));
+	event = home_happen(r, part[3], BOT, NULL, json_incref(body));
 	txn_enter(path, event);
 	trace("arrived shipment=%lld chat=%lld room=%s", strtoll(part[4], NULL, 10),
 	    (long long)r->chat, r->id);
@@ -717,7 +375,7 @@ serve_join(struct exchange *x, struct room *r)
 		return;
 	}
 	if (r->bot == INVITED) {
-		bot_becomes(r, JOINED, BOT, "join");
+		home_bot_becomes(r, JOINED, BOT, "join");
 		people_met(r->chat);
 	}
 	reply(x, 200, json_pack("{s:s}", "room_id", r->id));
@@ -728,8 +386,8 @@ serve_leave(struct exchange *x, struct room *r)
 {
 	if (r && (r->bot == JOINED || r->bot == INVITED)) {
 		trace("bot leaves %s", r->id);
-		bot_becomes(r, GONE, BOT, "leave");
-		forgive(r, 0);
+		home_bot_becomes(r, GONE, BOT, "leave");
+		home_forgive(r);
 	}
 	reply(x, 200, json_object());
 }
@@ -739,11 +397,11 @@ serve_messages(struct exchange *x, const struct room *r, const char *path)
 {
 	const char *from = strstr(path, "from="), *to = strstr(path, "to="),
 		   *limit = strstr(path, "limit=");
-	int64_t start = from ? strtoll(from + 6, NULL, 10) : position + 1;
+	int64_t start = from ? strtoll(from + 6, NULL, 10) : home.position + 1;
 	int64_t end = to ? strtoll(to + 4, NULL, 10) : 0, most = limit ? atoll(limit + 6) : 10;
 	bool words_only = strstr(path, "filter=") != NULL;
 	json_t *chunk = json_array(), *answer;
-	size_t i = json_array_size(line_of(r));
+	size_t i = json_array_size(home_line(r));
 
 	for (; i > 0 && (int64_t)json_array_size(chunk) < most; i--) {
 		json_t *event = event_at(r, i - 1);
@@ -763,7 +421,7 @@ static void
 serve_room_path(
     struct exchange *x, const char *method, char part[PARTS][PART], const char *path, json_t *body)
 {
-	struct room *r = room_named(part[1]);
+	struct room *r = home_room(part[1]);
 	const char *what = part[2];
 
 	if (!strcmp(what, "join"))
@@ -782,7 +440,7 @@ serve_room_path(
 		serve_messages(x, r, path);
 	else if (!strcmp(what, "members") || !strcmp(what, "state")) {
 		json_t *answer = NULL;
-		int status = serve_room(&world, path, &answer);
+		int status = serve_room(&home.world, path, &answer);
 
 		reply(x, status, answer);
 	} else
@@ -830,13 +488,13 @@ device_dies(void)
 {
 	const char *name = box_name(BOT, device);
 
-	json_object_del(json_object_get(world.keys, BOT), device);
-	json_object_del(world.one_time, name);
-	json_object_del(world.fallback, name);
-	json_object_del(world.fresh, name);
+	json_object_del(json_object_get(home.world.keys, BOT), device);
+	json_object_del(home.world.one_time, name);
+	json_object_del(home.world.fallback, name);
+	json_object_del(home.world.fresh, name);
 	box_base += (int64_t)json_array_size(box());
-	json_object_del(world.boxes, name);
-	world_changed(&world, BOT);
+	json_object_del(home.world.boxes, name);
+	world_changed(&home.world, BOT);
 }
 
 /* False: it was answered. */
@@ -916,7 +574,7 @@ slow_down(struct exchange *x)
 static void
 serve_keys(struct exchange *x, const char *path, json_t *body)
 {
-	struct client us = {.world = &world};
+	struct client us = {.world = &home.world};
 	json_t *answer = NULL;
 	int status;
 
@@ -925,11 +583,11 @@ serve_keys(struct exchange *x, const char *path, json_t *body)
 	/* The password was shown: another identity may be made. */
 	if (strstr(path, "/device_signing/upload") && json_object_get(body, "auth")) {
 		json_object_del(body, "auth");
-		json_object_del(world.identity, BOT);
+		json_object_del(home.world.identity, BOT);
 	}
-	status = serve(&world, &us, path, body, &answer);
-	clients_wake();
-	poll_wakes();
+	status = serve(&home.world, &us, path, body, &answer);
+	home_clients_wake();
+	matrix_poll_wakes();
 	reply(x, status, answer);
 }
 
@@ -948,7 +606,7 @@ serve_rest(
 	else if (!strcmp(part[0], "rooms"))
 		serve_room_path(x, method, part, path, body);
 	else if (!strcmp(part[0], "join"))
-		serve_join(x, room_named(part[1]));
+		serve_join(x, home_room(part[1]));
 	else if (!strcmp(part[0], "upload"))
 		reply(x, 200, json_pack("{s:s}", "content_uri", "mxc://h/file"));
 	else if (!strcmp(part[0], "user") && !strcmp(part[2], "filter"))
@@ -966,7 +624,7 @@ matrix_serve(struct exchange *x, const char *method, const char *path, const cha
 	static char part[PARTS][PART];
 	json_t *body = length ? json_loadb(text, length, 0, NULL) : NULL;
 
-	now();
+	home_now();
 	split(path, part);
 	if (strstr(path, "access_token"))
 		violated("a token in an address");
@@ -990,11 +648,8 @@ matrix_serve(struct exchange *x, const char *method, const char *path, const cha
 void
 matrix_world_begin(void)
 {
-	world_open(&world);
+	home_begin();
 	txns = json_object();
-	memset(people, 0, sizeof(people));
-	position = heard_to = 0;
-	room_count = 0;
 	tokens = devices = 0;
 	token[0] = 0;
 	snprintf(device, sizeof(device), "BOT0");
@@ -1008,20 +663,6 @@ matrix_world_end(void)
 	if (poller)
 		exchange_release(poller);
 	poller = NULL;
-	for (int i = 0; i < SIM_PEOPLE_MOST; i++)
-		if (people[i].encrypts)
-			client_close(&people[i].client);
-	while (said) {
-		struct said *s = said;
-
-		said = s->next;
-		free(s->text);
-		free(s);
-	}
-	for (size_t i = 0; i < room_count; i++) {
-		free(rooms[i]->at);
-		free(rooms[i]);
-	}
 	json_decref(txns);
-	world_close(&world);
+	home_end();
 }
