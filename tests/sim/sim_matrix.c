@@ -54,6 +54,17 @@ since_text(char *out, size_t room)
 	    (long long)(box_base + (int64_t)json_array_size(box())));
 }
 
+/* The bot's device, as matrix_world.h takes it. */
+static struct client
+us(void)
+{
+	struct client bot = {.world = &home.world};
+
+	snprintf(bot.user, sizeof(bot.user), "%s", BOT);
+	snprintf(bot.device, sizeof(bot.device), "%s", device);
+	return bot;
+}
+
 /* ---- /sync ---- */
 
 struct since {
@@ -154,13 +165,26 @@ any_rooms(const json_t *look)
 	       json_object_size(json_object_get(look, "leave"));
 }
 
+/* With it how many keys of the bot's are left. */
+static json_t *
+with_keys(json_t *answer)
+{
+	const struct client bot = us();
+	json_t *unused = json_array();
+
+	if (json_object_get(home.world.fresh, box_name(BOT, device)))
+		json_array_append_new(unused, json_string("signed_curve25519"));
+	json_object_set_new(answer, "device_one_time_keys_count", counts_of(&home.world, &bot));
+	json_object_set_new(answer, "device_unused_fallback_key_types", unused);
+	return answer;
+}
+
 /* NULL: nothing new since then. */
 static json_t *
-look(const struct since *s, const char *since, bool first, int limit)
+look(const struct since *s, bool first, int limit)
 {
 	json_t *found = look_rooms(s, limit, first), *changed = json_array(),
-	       *events = json_array(), *unused = json_array(), *boxed = box();
-	struct client us = {.world = &home.world};
+	       *events = json_array(), *boxed = box();
 	char next[80];
 
 	for (size_t i = (size_t)s->changes; !first && i < json_array_size(home.world.changes); i++)
@@ -171,35 +195,18 @@ look(const struct since *s, const char *since, bool first, int limit)
 		json_decref(found);
 		json_decref(changed);
 		json_decref(events);
-		json_decref(unused);
 		return NULL;
 	}
-	if (json_object_get(home.world.fresh, box_name(BOT, device)))
-		json_array_append_new(unused, json_string("signed_curve25519"));
-	snprintf(us.user, sizeof(us.user), "%s", BOT);
-	snprintf(us.device, sizeof(us.device), "%s", device);
 	since_text(next, sizeof(next));
-	(void)since;
-	return json_pack("{s:s,s:o,s:{s:o},s:{s:o},s:o,s:o}", "next_batch", next, "rooms", found,
-	    "to_device", "events", events, "device_lists", "changed", changed,
-	    "device_one_time_keys_count", counts_of(&home.world, &us),
-	    "device_unused_fallback_key_types", unused);
+	return with_keys(json_pack("{s:s,s:o,s:{s:o},s:{s:o}}", "next_batch", next, "rooms", found,
+	    "to_device", "events", events, "device_lists", "changed", changed));
 }
 
 /* An idle answer: `next_batch` stays. */
 static void
 nothing(struct exchange *x, const char *since)
 {
-	json_t *unused = json_array();
-	struct client us = {.world = &home.world};
-
-	snprintf(us.user, sizeof(us.user), "%s", BOT);
-	snprintf(us.device, sizeof(us.device), "%s", device);
-	if (json_object_get(home.world.fresh, box_name(BOT, device)))
-		json_array_append_new(unused, json_string("signed_curve25519"));
-	reply(x, 200,
-	    json_pack("{s:s,s:o,s:o}", "next_batch", since, "device_one_time_keys_count",
-		counts_of(&home.world, &us), "device_unused_fallback_key_types", unused));
+	reply(x, 200, with_keys(json_pack("{s:s}", "next_batch", since)));
 }
 
 static bool
@@ -218,7 +225,7 @@ matrix_poll_wakes(void)
 	if (!x || is_stuck(poller_since))
 		return;
 	since_read(poller_since, &s);
-	answer = look(&s, poller_since, false, chance(20000) && !sim.calm ? 2 : LINE);
+	answer = look(&s, false, chance(20000) && !sim.calm ? 2 : LINE);
 	if (!answer)
 		return;
 	poller = NULL;
@@ -286,7 +293,7 @@ serve_sync(struct exchange *x, const char *path)
 	}
 	answer = at && is_stuck(since)
 		     ? NULL
-		     : look(&s, since, !at, fault(20000) && ++sim.counts.odd[ODD_GAP] ? 2 : limit);
+		     : look(&s, !at, fault(20000) && ++sim.counts.odd[ODD_GAP] ? 2 : limit);
 	if (answer)
 		reply(x, 200, answer);
 	else
@@ -574,18 +581,16 @@ slow_down(struct exchange *x)
 static void
 serve_keys(struct exchange *x, const char *path, json_t *body)
 {
-	struct client us = {.world = &home.world};
+	struct client bot = us();
 	json_t *answer = NULL;
 	int status;
 
-	snprintf(us.user, sizeof(us.user), "%s", BOT);
-	snprintf(us.device, sizeof(us.device), "%s", device);
 	/* The password was shown: another identity may be made. */
 	if (strstr(path, "/device_signing/upload") && json_object_get(body, "auth")) {
 		json_object_del(body, "auth");
 		json_object_del(home.world.identity, BOT);
 	}
-	status = serve(&home.world, &us, path, body, &answer);
+	status = serve(&home.world, &bot, path, body, &answer);
 	home_clients_wake();
 	matrix_poll_wakes();
 	reply(x, status, answer);
