@@ -179,6 +179,8 @@ answer_text(struct turn *t)
 	if (t->chosen) {
 		if (strcmp(t->value, "keep"))
 			keep(t, field, NULL);
+	} else if (t->text[0] && !title_in(t, t->text)[0]) {
+		return flow_again(t, "newevent.no_title");
 	} else if (!t->text[0] || text_scalars(title_in(t, t->text)) > TITLE_MOST ||
 		   text_scalars(t->text) > TEXT_MOST) {
 		say(t, words_n(t, "newevent.text_long", TITLE_MOST, NULL));
