@@ -33,7 +33,7 @@ static const struct column columns[] = {
 	WITH_PERSON},
     {"meeting.often", "how often to be asked", "while consented", WITH_PERSON},
     {"meeting.waiting", "rounds missed in a row: who waited comes first", "while consented",
-	WITH_PERSON},
+	WITH_PERSON, true},
     {"meeting.episode", "the episode they would like to talk over", "until the round ends",
 	WITH_PERSON},
     {"meeting.wished", "asked to be in the next pass", "until the next pass", WITH_PERSON},

@@ -56,6 +56,9 @@ const char *match_comma(const char *language);
 
 /* On request: into the next pass, of the round under way or of the next one. */
 void round_wish(struct turn *t, int64_t person);
+/* An introduction that was to be told at `when` came to nothing before: this person hears at that
+ * minute what all others hear, and goes on with them. */
+void round_not_introduced(struct turn *t, int64_t person, int64_t when);
 /* What somebody sees of the round under way, NULL when there is nothing to say. */
 struct card *round_line(struct turn *t);
 

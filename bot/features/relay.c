@@ -75,6 +75,10 @@ static struct sql own_nick = {"SELECT nick FROM relay_person WHERE relay = ? AND
 static struct sql pick = {"UPDATE relay_person SET picked = ? WHERE relay = ? AND person = ?"};
 static struct sql talked = {"UPDATE relay SET last = ? WHERE id = ?"};
 static struct sql end = {"UPDATE relay SET ended = ? WHERE id = ? AND ended = 0"};
+static struct sql opened_at = {"SELECT opened FROM relay WHERE id = ?"};
+static struct sql opening = {
+    "SELECT id FROM delivery WHERE person = ? AND class = 3 AND state = 0 AND due = ?"};
+static struct sql drop = {"DELETE FROM relay WHERE id = ?"};
 static struct sql wipe_contacts = {"UPDATE relay_person SET contact = NULL WHERE relay = ?"};
 static struct sql next_prompt = {"UPDATE relay SET prompt = prompt + 1 WHERE id = ?"};
 static struct sql prompt_of = {"SELECT prompt FROM relay WHERE id = ?"};
@@ -99,9 +103,10 @@ static struct sql sent_prune = {
 static struct sql fate = {"SELECT state FROM delivery WHERE id = ?"};
 static struct sql episode_title = {"SELECT title FROM episode WHERE id = ?"};
 static struct sql *const statements[] = {&add, &add_person, &nick_taken, &open_ones, &all_of,
-    &is_in, &others, &members_of, &own_nick, &pick, &talked, &end, &wipe_contacts, &next_prompt,
-    &prompt_of, &quiet, &old, &to_follow, &set_followed, &set_outcome, &get_outcome, &set_contact,
-    &without_contact, &contacts, &sent_add, &sent_get, &sent_prune, &fate, &episode_title, NULL};
+    &is_in, &others, &members_of, &own_nick, &pick, &talked, &end, &opened_at, &opening, &drop,
+    &wipe_contacts, &next_prompt, &prompt_of, &quiet, &old, &to_follow, &set_followed, &set_outcome,
+    &get_outcome, &set_contact, &without_contact, &contacts, &sent_add, &sent_get, &sent_prune,
+    &fate, &episode_title, NULL};
 
 enum {
 	DAY = 86400,
@@ -209,12 +214,36 @@ relay_open(struct turn *t, const int64_t *person, int count, int64_t episode, in
 	}
 }
 
+/* Before its minute nobody has heard of the chat: whoever leaves now withdrew, and the others hear
+ * then what all hear who were not introduced. */
+static void
+never_opened(struct turn *t, int64_t chat, int64_t by, int64_t when)
+{
+	struct rows *q = db_query(t->db, &members_of, V(chat, PERSON_NOBODY));
+
+	while (db_next(q)) {
+		int64_t person = db_int(q, 0);
+		struct rows *card = db_query(t->db, &opening, V(person, when * 1000));
+
+		while (db_next(card))
+			delete_delivery(t, db_int(card, 0));
+		if (person != by)
+			round_not_introduced(t, person, when);
+	}
+	db_run(t->db, &drop, V(chat));
+}
+
 /* One sentence, whoever ended it and why. */
 static void
 end_chat(struct turn *t, int64_t chat, int64_t by)
 {
+	int64_t when = db_number(t->db, &opened_at, V(chat), 0);
 	struct rows *q;
 
+	if (when > t->now) {
+		never_opened(t, chat, by, when);
+		return;
+	}
 	if (!db_run(t->db, &end, V(t->now, chat)))
 		return;
 	db_run(t->db, &wipe_contacts, V(chat));

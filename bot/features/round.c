@@ -160,6 +160,9 @@ static struct sql to_tell = {
     " JOIN consent c ON c.person = p.id AND c.what = 'matching'"
     " WHERE m.round = ?1 AND m.person > ?2 AND m.state = 1 AND m.since <= ?3"
     " ORDER BY m.person LIMIT ?4"};
+static struct sql one_to_tell = {
+    "SELECT m.cards, p.joined FROM round_member m JOIN person p ON p.id = m.person"
+    " WHERE m.round = ? AND m.person = ?"};
 static struct sql said_no = {
     "SELECT 1 FROM introduction i JOIN introduction_person p ON p.introduction = i.id"
     " WHERE i.round = ? AND p.person = ? AND p.answer <> 1"};
@@ -170,7 +173,7 @@ static struct sql *const statements[] = {&now_on, &add, &set_state, &close, &cou
     &member_get, &member_card, &member_state, &wished, &has_wished, &waited, &widen_none,
     &widen_one, &part_add, &part_get, &part_drop, &parts_drop, &run_add, &past_now, &intro_add,
     &intro_person, &intro_get, &intro_answer, &intro_open, &intro_people, &intro_state, &to_tell,
-    &said_no, &count_all, NULL};
+    &one_to_tell, &said_no, &count_all, NULL};
 
 enum { DAY = 86400, CHUNK = 40, ANSWER_YES = 1, ANSWER_NO, ANSWER_NEVER, MET = 1, NOT_MET };
 
@@ -637,6 +640,38 @@ end_pass(struct turn *t, struct round *r)
 	db_run(t->db, &count_add, V(r->id));
 }
 
+static bool
+is_done(struct turn *t, const struct round *r, int64_t cards, int64_t joined)
+{
+	int limit = joined > t->now - ROUND_NEW_DAYS * (int64_t)DAY ? 1 : ROUND_PASSES;
+
+	return r->pass == ROUND_PASSES || cards >= limit;
+}
+
+void
+round_not_introduced(struct turn *t, int64_t person, int64_t when)
+{
+	struct round r;
+	struct rows *q;
+	bool done = true;
+
+	if (!round_now(t, &r)) {
+		tell_at(t, person, CLASS_MATCH, when, when + 2 * DAY,
+		    words_in(t, language_of(t, person), "round.none_over", NULL));
+		return;
+	}
+	q = db_query(t->db, &one_to_tell, V(r.id, person));
+	if (db_next(q))
+		done = is_done(t, &r, db_int(q, 0), db_int(q, 1));
+	db_done(q);
+	tell_one(t, &r, person, done);
+	/* From the next pass on: in this one they are told already. */
+	if (done)
+		db_run(t->db, &member_state, V((int)TAKING_DONE, r.id, person));
+	else
+		db_run(t->db, &member_wish, V(r.id, person, r.pass + 1));
+}
+
 static void
 tell_all(struct turn *t, struct round *r, int64_t from)
 {
@@ -645,9 +680,7 @@ tell_all(struct turn *t, struct round *r, int64_t from)
 
 	for (; db_next(q); n++) {
 		int64_t person = db_int(q, 0);
-		int limit =
-		    db_int(q, 2) > t->now - ROUND_NEW_DAYS * (int64_t)DAY ? 1 : ROUND_PASSES;
-		bool done = r->pass == ROUND_PASSES || db_int(q, 1) >= limit;
+		bool done = is_done(t, r, db_int(q, 1), db_int(q, 2));
 
 		from = person;
 		tell_one(t, r, person, done);

@@ -22,11 +22,14 @@ enum refusal_kind {
 	KIND_GONE,
 	KIND_EXPELLED,
 	KIND_CHANGED_MIND,
+	KIND_LEFT_LAST,	  /* both said yes, and it was counted; leaves in the minute before */
+	KIND_BLOCKS_LAST, /* all hear of it */
 	KINDS,
 	KIND_NOBODY, /* no candidate at all: the result must still be the same */
 };
 static const char *const kind_names[] = {"no", "never", "silence", "avoid", "pause", "stop",
-    "consent", "forgetme", "leave now", "unreachable", "account gone", "expelled", "changed mind"};
+    "consent", "forgetme", "leave now", "unreachable", "account gone", "expelled", "changed mind",
+    "leaves in the last minute", "blocks in the last minute"};
 
 static void
 wish_turn(struct turn *t, void *ctx)
@@ -83,6 +86,8 @@ refuse(struct world *w, enum refusal_kind kind)
 	} else if (kind != KIND_SILENCE) {
 		world_presses(w, who(PARTNER), card, 1);
 	}
+	if (kind == KIND_LEFT_LAST || kind == KIND_BLOCKS_LAST)
+		return;
 	world_pass(w, 3 * HOUR);
 	if (kind == KIND_PAUSE || kind == KIND_FORGETME) {
 		world_says(w, who(PARTNER), kind == KIND_PAUSE ? "/pause" : "/forgetme");
@@ -137,6 +142,21 @@ watch(struct world *w, struct seen *seen, int64_t began, int64_t minutes)
 	}
 }
 
+/* The introduction is made, and its minute has not come. */
+static void
+refuse_last(struct world *w, enum refusal_kind kind, int64_t began)
+{
+	world_pass(w, began + 48 * HOUR + 20 - w->now_ms / 1000);
+	assert_int_equal(number(w, "SELECT count(*) FROM relay"), 1);
+	if (kind == KIND_BLOCKS_LAST) {
+		world_event(w, (struct event){.kind = EVENT_BLOCKED, .who = who(PARTNER)});
+	} else {
+		world_says(w, who(PARTNER), "/forgetme");
+		world_presses(w, who(PARTNER), world_last(w, who(PARTNER)), 1);
+	}
+	world_settle(w);
+}
+
 /* A round in which observer and partner are in; the observer says yes. */
 static char *
 transcript(enum refusal_kind kind)
@@ -168,6 +188,8 @@ transcript(enum refusal_kind kind)
 	world_pass(w, began + 47 * HOUR - w->now_ms / 1000);
 	look(w, &seen, w->now_ms / 1000);
 	buf_clear(&seen.text);
+	if (kind == KIND_LEFT_LAST || kind == KIND_BLOCKS_LAST)
+		refuse_last(w, kind, began);
 	watch(w, &seen, began, 150);
 	world_free(w);
 	return seen.text.bytes;
