@@ -61,6 +61,8 @@ static struct sql set = {"UPDATE meeting SET profile = ?, often = ?, changed = ?
 static struct sql set_episode = {"UPDATE meeting SET episode = ? WHERE person = ?"};
 static struct sql mark_of = {"SELECT mark FROM meeting WHERE person = ?"};
 static struct sql drop = {"DELETE FROM meeting WHERE person = ?"};
+static struct sql drop_unwanted = {"DELETE FROM meeting WHERE person NOT IN"
+				   " (SELECT person FROM consent WHERE what = 'matching')"};
 static struct sql avoids = {"SELECT 1 FROM meeting_avoid WHERE person = ? AND org = ?"};
 static struct sql avoid_add = {"INSERT OR IGNORE INTO meeting_avoid(person, org) VALUES(?, ?)"};
 static struct sql avoid_drop = {"DELETE FROM meeting_avoid WHERE person = ? AND org = ?"};
@@ -81,8 +83,8 @@ static struct sql may = {
     " WHERE p.id = ?1 AND p.adult = 1 AND p.joined > 0 AND p.paused_until <= ?2"
     " AND (SELECT count(DISTINCT reporter) FROM report WHERE about = ?1 AND closed = 0) < 3"};
 static struct sql *const statements[] = {&get, &ensure, &known, &set, &set_episode, &mark_of, &drop,
-    &avoids, &avoid_add, &avoid_drop, &past_add, &past_prune, &past_move, &past_drop, &avoid_move,
-    &may, NULL};
+    &drop_unwanted, &avoids, &avoid_add, &avoid_drop, &past_add, &past_prune, &past_move,
+    &past_drop, &avoid_move, &may, NULL};
 
 enum { DAY = 86400, AVOID_PAGE = 12 };
 
@@ -489,12 +491,17 @@ switch_on(struct turn *t)
 	edit(t, card);
 }
 
-/* The profile goes at once; the keyed hashes of past pairs stay, so that nobody meets twice. */
+void
+match_stop(struct turn *t, int64_t person)
+{
+	consent_set(t, person, CONSENT_MATCHING, false);
+	db_run(t->db, &drop, V(person));
+}
+
 static void
 switch_off(struct turn *t)
 {
-	consent_set(t, t->person->id, CONSENT_MATCHING, false);
-	db_run(t->db, &drop, V(t->person->id));
+	match_stop(t, t->person->id);
 	edit(t, words(t, "match.is_off", NULL));
 }
 
@@ -643,6 +650,8 @@ static void
 prune(struct turn *t)
 {
 	db_run(t->db, &past_prune, V(t->now));
+	/* Who was shut out consents to nothing any more. */
+	db_run(t->db, &drop_unwanted, NONE);
 }
 
 static const struct command commands[] = {

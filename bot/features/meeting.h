@@ -34,6 +34,9 @@ struct meeting match_read(const char *text);
 struct matching_person match_person(const struct meeting *meeting);
 /* A row for somebody who consents, so that rounds know them. */
 void match_ensure(struct turn *t, int64_t person);
+/* The consent is taken back, and the profile goes at once; the keyed hashes of past pairs stay, so that
+ * nobody meets twice. */
+void match_stop(struct turn *t, int64_t person);
 /* Adults with consent, members, not pausing, not out of reach, not waiting for a look of the safety
  * officers. */
 bool match_may(struct turn *t, int64_t person);

@@ -1,5 +1,7 @@
 /* /profile: what is kept about a person, the name others may see, and the three consents, all off
  * until tapped. */
+#include "meeting.h"
+
 #include "core/people.h"
 #include "core/turn.h"
 
@@ -102,7 +104,10 @@ consent(struct turn *t)
 			say(t, card);
 			return;
 		}
-		consent_set(t, t->person->id, what, on);
+		if (!on && !strcmp(what, CONSENT_MATCHING))
+			match_stop(t, t->person->id);
+		else
+			consent_set(t, t->person->id, what, on);
 	}
 	edit(t, profile_card(t));
 }

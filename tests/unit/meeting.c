@@ -293,6 +293,25 @@ match_counts_stand_still_between_rounds(void **state)
 	world_free(w);
 }
 
+/* Whichever button takes the consent back, and whoever is shut out: nothing of the answers stays. */
+static void
+match_answers_go_with_the_consent(void **state)
+{
+	static const char rows[] = "SELECT count(*) FROM meeting WHERE person IN (1, 38)";
+	struct world *w = peopled(OTHER);
+
+	(void)state;
+	assert_int_equal(number(w, rows), 2);
+	world_says(w, who(1), "/profile");
+	world_presses(w, who(1), world_last(w, who(1)), 2);
+	assert_int_equal(number(w, "SELECT count(*) FROM consent WHERE person = 1"), 0);
+	assert_int_equal(number(w, rows), 1);
+	assert_true(engine_turn(w->engine, expel_turn, NULL));
+	world_pass(w, 25 * HOUR);
+	assert_int_equal(number(w, rows), 0);
+	world_free(w);
+}
+
 /* ---- three who like trios, and an episode to talk over ---- */
 
 static void
@@ -739,6 +758,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(match_refusals_cannot_be_told_apart),
     cmocka_unit_test(match_a_round_survives_being_killed),
     cmocka_unit_test(match_counts_stand_still_between_rounds),
+    cmocka_unit_test(match_answers_go_with_the_consent),
     cmocka_unit_test(match_three_meet_over_an_episode),
     cmocka_unit_test(match_who_has_few_hears_it_kindly),
     cmocka_unit_test(match_each_command_for_each_role),
