@@ -249,6 +249,20 @@ grapheme_before(const UChar *units, int32_t length, int32_t limit)
 	return at > 0 ? at : limit;
 }
 
+/* Marks of direction, joiners and their like alone are nothing that somebody can read. */
+static bool
+is_blank(const UChar *units, int32_t length)
+{
+	for (int32_t i = 0; i < length;) {
+		UChar32 c = next16(units, &i, length);
+
+		if (!u_isUWhiteSpace(c) &&
+		    !u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT))
+			return false;
+	}
+	return true;
+}
+
 char *
 text_clean(struct arena *arena, const void *bytes, size_t length, size_t scalars)
 {
@@ -271,6 +285,8 @@ text_clean(struct arena *arena, const void *bytes, size_t length, size_t scalars
 	}
 	while (end > start && is_space(w.units[end - 1]))
 		end--;
+	if (is_blank(w.units + start, end - start))
+		end = start;
 	s = wide_to(arena, w.units + start, end - start);
 	free(w.units);
 	return s;

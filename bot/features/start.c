@@ -27,13 +27,15 @@ ask_language(struct turn *t)
 	say(t, card);
 }
 
+/* `first`: the language was chosen just now, and nothing else is stored so far. */
 static void
-introduce(struct turn *t)
+introduce(struct turn *t, bool first)
 {
 	struct card *card = words(t, "start.what", NULL);
 
 	card_line(card, words(t, "start.not", NULL));
-	card_line(card, words(t, "start.stored", NULL));
+	first = first && !(t->person->access & MEMBERS);
+	card_line(card, words(t, first ? "start.stored" : "start.stored_where", NULL));
 	if (t->person->access & MEMBERS) {
 		choose_menu(t, card);
 	} else {
@@ -51,7 +53,7 @@ start(struct turn *t)
 	if (!t->person->language[0])
 		ask_language(t);
 	else
-		introduce(t);
+		introduce(t, false);
 }
 
 static void
@@ -62,7 +64,7 @@ chose_language(struct turn *t)
 		return;
 	}
 	people_set_language(t, t->person->id, t->value);
-	introduce(t);
+	introduce(t, true);
 }
 
 static void

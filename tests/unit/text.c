@@ -29,6 +29,12 @@ text_clean_makes_it_safe(void **state)
 	    {"x\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7", "x", 3}, /* no half family */
 	    {"abcdef", "abc", 3},
 	    {"", "", 10},
+	    {"\xe2\x80\x8f \xe2\x80\x8b\xef\xbb\xbf", "", 10},
+	    {"\xe2\x80\x8f"
+	     "a",
+		"\xe2\x80\x8f"
+		"a",
+		10},
 	};
 
 	(void)state;
