@@ -24,15 +24,7 @@
 #include "core/people.h"
 #include "features/meeting.h"
 #include "store/seal.h"
-
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
+#include "../unit/every_feature.h"
 
 enum { BATCH = 100, SLOTS = 64 };
 

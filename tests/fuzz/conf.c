@@ -6,15 +6,7 @@
 #include "base/arena.h"
 #include "base/conf.h"
 #include "core/engine.h"
-
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
+#include "../unit/every_feature.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -26,15 +26,8 @@ unit_read(const char *path, size_t *length)
 
 #define WORLD_FOLDER "/dev/shm/world-XXXXXX"
 #include "../unit/world.h"
+#include "../unit/every_feature.h"
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
 static const struct feature *const *const world_features = features;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -111,13 +111,8 @@ static const struct feature feature_oracle = {
     .linked = oracle_linked,
 };
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    &feature_oracle, NULL};
+#define MORE_FEATURES &feature_oracle
+#include "../unit/every_feature.h"
 
 static struct bot {
 	struct conf *conf;

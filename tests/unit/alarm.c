@@ -39,15 +39,8 @@ static const struct page_kind kinds[] = {{"agenda", came}, {0}};
 static const struct job jobs[] = {{.name = "probe.job", .run = work_that_fails}, {0}};
 static const struct feature feature_probe = {.name = "probe", .pages = kinds, .jobs = jobs};
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    &feature_probe,
-    NULL,
-};
+#define MORE_FEATURES &feature_probe
+#include "every_feature.h"
 static const struct feature *const *const world_features = features;
 
 static int64_t steady;

@@ -40,15 +40,8 @@ happened(struct turn *t, enum happening what)
 
 static const struct feature feature_probe = {.name = "probe", .happened = happened};
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    &feature_probe,
-    NULL,
-};
+#define MORE_FEATURES &feature_probe
+#include "every_feature.h"
 static const struct feature *const *const world_features = features;
 
 /* ---- telling ---- */

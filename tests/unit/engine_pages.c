@@ -7,15 +7,8 @@
 #include "core/turn.h"
 
 #include "world.h"
+#include "every_feature.h"
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
 static const struct feature *const *const world_features = features;
 
 #define FEED "[podcast show]\ntitle = Show\nfeed = https://example.org/feed\n"

@@ -81,15 +81,8 @@ static const struct page_kind kinds[] = {{"probe", page_came}, {0}};
 static const struct feature feature_probe = {
     .name = "probe", .commands = commands, .flows = flows, .pages = kinds};
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    &feature_probe,
-    NULL,
-};
+#define MORE_FEATURES &feature_probe
+#include "every_feature.h"
 static const struct feature *const *const world_features = features;
 
 /* ---- erasure ---- */

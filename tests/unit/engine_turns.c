@@ -140,15 +140,8 @@ static const struct feature feature_probe = {.name = "probe",
     .flows = probe_flows,
     .works = probe_works};
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    &feature_probe,
-    NULL,
-};
+#define MORE_FEATURES &feature_probe
+#include "every_feature.h"
 static const struct feature *const *const world_features = features;
 
 /* ---- once, by the exact id ---- */

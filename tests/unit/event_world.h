@@ -14,15 +14,8 @@
 
 static const struct feature feature_probe;
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    &feature_probe,
-    NULL,
-};
+#define MORE_FEATURES &feature_probe
+#include "every_feature.h"
 static const struct feature *const *const world_features = features;
 
 enum { HOUR = 3600, DAY = 86400 };

@@ -12,15 +12,8 @@
 #define WORLD_FOLDER world_folder
 static const char *world_folder = "build/forget-XXXXXX";
 #include "world.h"
+#include "every_feature.h"
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
 static const struct feature *const *const world_features = features;
 
 enum { TABLES = 200, COLUMNS = 40, BLOBS = 600 };

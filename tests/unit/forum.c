@@ -13,15 +13,8 @@
 #include "features/shelf.h"
 
 #include "world.h"
+#include "every_feature.h"
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
 static const struct feature *const *const world_features = features;
 
 /* Everybody who can be: ROLES roles in each of ORGS organisations, then an admin and a visitor. */

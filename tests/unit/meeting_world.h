@@ -7,15 +7,8 @@
 #include "features/meeting.h"
 
 #include "world.h"
+#include "every_feature.h"
 
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
 static const struct feature *const *const world_features = features;
 
 enum { CROWD = 36, OBSERVER = CROWD + 1, PARTNER, OTHER, HOUR = 3600 };

@@ -5,15 +5,7 @@
 
 #include "core/engine.h"
 #include "store/db.h"
-
-#define FEATURE(name) extern const struct feature feature_##name;
-#include "feature_list.h"
-#undef FEATURE
-#define FEATURE(name) &feature_##name,
-static const struct feature *const features[] = {
-#include "feature_list.h"
-    NULL,
-};
+#include "every_feature.h"
 
 static int missing, columns, statements;
 
