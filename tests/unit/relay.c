@@ -314,7 +314,33 @@ relay_nothing_is_kept(void **state)
 	world_free(w);
 }
 
+/* It shows on a locked screen, and what people write may say anything. */
+static void
+relay_first_line_names_nothing_in_each_language(void **state)
+{
+	static const char *const keys[] = {
+	    "relay.says", "relay.shared", "role.code", "role.was_taken"};
+	static const struct hole holes[] = {{"name", "Fig Leaf"}, {"text", "Palestinian"},
+	    {"role", "judge"}, {"org", "Israeli"}, {"code", "j_1"}, {0}};
+	struct world *w = world_new();
+	struct arena *arena = arena_new();
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(keys) / sizeof(*keys); k++)
+		for (int i = 0; i < words_count(w->words); i++) {
+			char *text = words_text(
+			    w->words, arena, words_language(w->words, i), keys[k], 0, holes);
+
+			assert_non_null(strstr(text, k < 2 ? "Palestinian" : "Israeli"));
+			text[strcspn(text, "\n")] = 0;
+			assert_null(strstr(text, k < 2 ? "Palestinian" : "Israeli"));
+		}
+	arena_free(arena);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(relay_first_line_names_nothing_in_each_language),
     cmocka_unit_test(relay_nothing_of_an_identity_crosses),
     cmocka_unit_test(relay_every_end_reads_the_same),
     cmocka_unit_test(relay_an_answer_goes_to_its_chat),
