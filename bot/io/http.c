@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
@@ -13,6 +14,7 @@
 
 static const char NO_MEMORY[] = "out of memory";
 static const char SYSTEM_CERTIFICATES[] = "/etc/ssl/certs";
+static const char SYSTEM_LIST[] = "/etc/ssl/certs/ca-certificates.crt";
 
 enum {
 	CONNECT_DEFAULT_MS = 10000,
@@ -96,6 +98,16 @@ has_hashes(const char *path)
 	return e;
 }
 
+/* Both are made at once; whoever adds to the list by hand leaves the folder older than it. */
+static bool
+list_is_newer(void)
+{
+	struct stat folder, list;
+
+	return stat(SYSTEM_CERTIFICATES, &folder) == 0 && stat(SYSTEM_LIST, &list) == 0 &&
+	       list.st_mtime > folder.st_mtime;
+}
+
 struct http *
 http_new(struct loop *loop, const struct http_options *options)
 {
@@ -110,7 +122,7 @@ http_new(struct loop *loop, const struct http_options *options)
 		http->proxy = whole_path(options->proxy);
 		http->ca_folder = copy(options->ca_folder);
 	}
-	if (!http->ca_folder && has_hashes(SYSTEM_CERTIFICATES))
+	if (!http->ca_folder && has_hashes(SYSTEM_CERTIFICATES) && !list_is_newer())
 		http->ca_folder = copy(SYSTEM_CERTIFICATES);
 	return http;
 }

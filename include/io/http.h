@@ -41,7 +41,7 @@ struct http_options {
 	    *proxy; /* path of a UNIX socket that speaks SOCKS5 and resolves names; or NULL */
 	/* Certificates that are trusted, each under its hash (`openssl rehash`), so that only the one
 	 * that is needed is read: the list in one file takes 40 ms of each new connection. NULL: the
-	 * system's, and its list in one file where it has no such folder. */
+	 * system's, and its list in one file where it has no such folder or somebody added to it. */
 	const char *ca_folder;
 };
 
