@@ -16,7 +16,8 @@ struct arena;
 
 /* What was typed, made safe: valid UTF-8 (bad bytes become U+FFFD), NFC, bidi controls (U+202A-202E,
  * U+2066-2069) and control characters but newline and tab removed, CR LF to newline, trimmed, at most
- * `scalars` long (cut at a grapheme border), "" when nothing of it can be seen. Pure ASCII takes a quick path. */
+ * `scalars` long (cut at a grapheme border), "" when nothing of it can be seen. Pure ASCII takes a
+ * quick path. */
 char *text_clean(struct arena *arena, const void *bytes, size_t length, size_t scalars);
 /* For comparison and search: NFKC case folded, tashkeel and niqqud and tatweel off, alef, ya and ta
  * marbuta forms one, Hebrew final letters plain, Latin diacritics off, Arabic-Indic and Persian digits Latin,
